@@ -1,0 +1,1 @@
+"""What runs on the device: bundle, interpreter, sources, recurrent state, events. No TensorFlow."""
