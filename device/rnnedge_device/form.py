@@ -1,0 +1,126 @@
+"""A form: one way the model of a bundle is compiled, with its border and its states."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnedge_device.errors import BundleError
+from rnnedge_device.fields import Fields, is_count
+from rnnedge_device.tensors import Scan, State, Tensor
+
+FORMS = ("loop", "unrolled", "step", "fused")
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way the model is compiled: a signature of one `.tflite` member.
+
+    Args:
+        name: `loop`, `unrolled` and `fused` take the whole image (input `x`, output `y`); `step` takes
+            one row of the sequence and the states, and gives `y` and the next states.
+        file: the member, such as `model.tflite`.
+        signature: the signature's name in that file.
+        inputs, outputs: tensors by signature name.
+        states: what a step form feeds back.
+        scan: how the preprocessed image becomes the rows of a step form.
+        ops: how many of each operator the graph has.
+        size_bytes: of the member.
+        latency_us: median of one image where it was exported, or None.
+    """
+
+    name: str
+    file: str
+    signature: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    states: tuple[State, ...] = ()
+    scan: Scan = field(default_factory=Scan)
+    ops: Mapping[str, int] = field(default_factory=dict)
+    size_bytes: int = 0
+    latency_us: float | None = None
+
+    def input(self, name: str) -> Tensor:
+        """The input of that name; BundleError if there is none."""
+        return _named(self.inputs, name, f"form {self.name}: input")
+
+    def output(self, name: str) -> Tensor:
+        """The output of that name; BundleError if there is none."""
+        return _named(self.outputs, name, f"form {self.name}: output")
+
+    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
+        """Do the tensors fit each other, the preprocessed image and the labels? BundleError if not."""
+        where = f"manifest.json: form {self.name}"
+        x, y = self.input("x"), self.output("y")
+        if y.shape != (1, classes):
+            raise BundleError(f"{where}: y has shape {y.shape} for {classes} labels: must be (1, {classes})")
+        sequence = self.scan.shape(image_shape, where)
+        if self.name == "step":
+            if len(sequence) != 2 or x.shape != (1, sequence[1]) or not self.states:
+                raise BundleError(
+                    f"{where}: x {x.shape}, scan {sequence} and {len(self.states)} states: a step form takes "
+                    "(1, F) rows of a (T, F) scan and at least one state"
+                )
+        elif math.prod(sequence) != math.prod(x.shape) or x.shape[0] != 1 or self.states:
+            raise BundleError(
+                f"{where}: x {x.shape}: must be one image {image_shape}, and no states ({len(self.states)})"
+            )
+        for state in self.states:
+            before, after = self.input(state.input), self.output(state.output)
+            if (before.shape, before.dtype, before.scale, before.zero_point) != (
+                (after.shape, after.dtype, after.scale, after.zero_point)
+            ):
+                raise BundleError(f"{where}: state {state.input}: {before} and {after} must be tied")
+        for side, given, known in (
+            ("inputs", self.inputs, {"x", *(state.input for state in self.states)}),
+            ("outputs", self.outputs, {"y", *(state.output for state in self.states)}),
+        ):
+            names = [tensor.name for tensor in given]
+            if sorted(names) != sorted(known):
+                raise BundleError(f"{where}: {side} {names}: must be {sorted(known)}, each once")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "file": self.file,
+            "signature": self.signature,
+            "inputs": [tensor.to_dict() for tensor in self.inputs],
+            "outputs": [tensor.to_dict() for tensor in self.outputs],
+            "states": [state.to_dict() for state in self.states],
+            "scan": self.scan.to_list(),
+            "ops": dict(self.ops),
+            "size_bytes": self.size_bytes,
+            "latency_us": self.latency_us,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any, where: str) -> "Form":
+        fields = Fields(data, where, BundleError)
+        form = cls(
+            fields.text("name", allowed=FORMS),
+            fields.text("file"),
+            fields.text("signature"),
+            fields.objects("inputs", Tensor.from_dict),
+            fields.objects("outputs", Tensor.from_dict),
+            fields.objects("states", State.from_dict),
+            Scan.from_list(fields.raw("scan"), where),
+            _counts(fields),
+            fields.integer("size_bytes"),
+            None if fields.raw("latency_us") is None else fields.number("latency_us"),
+        )
+        fields.done()
+        return form
+
+
+def _counts(fields: Fields) -> dict[str, int]:
+    ops = fields.table("ops")
+    if not all(is_count(count) for count in ops.values()):
+        raise fields.fail("ops", "must be {operator: count above zero}")
+    return ops
+
+
+def _named(tensors: tuple[Tensor, ...], name: str, what: str) -> Tensor:
+    for tensor in tensors:
+        if tensor.name == name:
+            return tensor
+    raise BundleError(f"manifest.json: {what} {name!r} is missing")

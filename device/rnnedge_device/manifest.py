@@ -1,0 +1,145 @@
+"""The manifest: what a bundle says about itself, typed and strict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnnedge_device.errors import BundleError
+from rnnedge_device.fields import Fields, shown
+from rnnedge_device.form import Form
+from rnnedge_device.preprocess import Preprocess
+
+FORMAT_VERSION = 1
+TASKS = ("classify",)
+OUTPUTS = ("logits", "probabilities")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds and how to run it.
+
+    Args:
+        name: of the model.
+        labels: class names, in the order of the model's outputs.
+        preprocess: from frame to input.
+        forms: at least one; the first is the default.
+        task: `classify`.
+        output: what `y` holds, `logits` or `probabilities`.
+        metrics: figures with the data they were measured on; any JSON object.
+        versions: of the packages that made it, `{package: version}`.
+        created: when, as text.
+        files: `{member: {"size": bytes, "sha256": digest}}`; filled by `write_bundle`.
+
+    Raises:
+        BundleError: the parts contradict each other.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+    forms: tuple[Form, ...]
+    task: str = "classify"
+    output: str = "logits"
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        for key in ("labels", "forms"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        for key, value, allowed in (("task", self.task, TASKS), ("output", self.output, OUTPUTS)):
+            if value not in allowed:
+                raise BundleError(
+                    f"manifest.json: {key} = {shown(value)}: must be one of {', '.join(allowed)}"
+                )
+        if not self.labels or not self.forms:
+            raise BundleError(
+                f"manifest.json: {len(self.labels)} labels, {len(self.forms)} forms: at least one of each"
+            )
+        names = [form.name for form in self.forms]
+        if len(set(names)) != len(names):
+            raise BundleError(f"manifest.json: forms {names}: each name once")
+        for form in self.forms:
+            form.check(self.preprocess.shape, len(self.labels))
+
+    def form(self, name: str | None = None) -> Form:
+        """The form of that name, or the default.
+
+        Raises:
+            BundleError: the bundle has no such form.
+        """
+        for form in self.forms:
+            if name in (None, form.name):
+                return form
+        raise BundleError(f"form = {name!r}: this bundle has {', '.join(form.name for form in self.forms)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready object."""
+        return {
+            "format_version": self.format_version,
+            "name": self.name,
+            "task": self.task,
+            "labels": list(self.labels),
+            "output": self.output,
+            "preprocess": self.preprocess.to_dict(),
+            "forms": [form.to_dict() for form in self.forms],
+            "metrics": dict(self.metrics),
+            "versions": dict(self.versions),
+            "created": self.created,
+            "files": {name: dict(entry) for name, entry in self.files.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Manifest":
+        """What `to_dict` wrote, every key and type checked.
+
+        Raises:
+            BundleError: an unknown key, a wrong type, a newer format version, or a contradiction.
+        """
+        where = "manifest.json"
+        fields = Fields(data, where, BundleError)
+        version = check_version(fields)
+        found: dict[str, Any] = {
+            "format_version": version,
+            "name": fields.text("name"),
+            "task": fields.text("task", allowed=TASKS),
+            "labels": fields.list_of("labels", lambda item: isinstance(item, str), "texts"),
+            "output": fields.text("output", allowed=OUTPUTS),
+            "preprocess": Preprocess.from_dict(fields.raw("preprocess"), f"{where}: preprocess", BundleError),
+            "forms": fields.objects("forms", Form.from_dict),
+            "metrics": fields.table("metrics"),
+            "versions": fields.table("versions"),
+            "created": fields.text("created"),
+            "files": files_of(fields),
+        }
+        fields.done()
+        return cls(**found)
+
+
+def check_version(fields: Fields) -> int:
+    """The format version, before all else: a newer format may have any other key.
+
+    Raises:
+        BundleError: newer than this program, or not a version.
+    """
+    version = fields.integer("format_version")
+    if version > FORMAT_VERSION:
+        raise BundleError(
+            f"{fields.where}: format_version = {version}: made by a newer rnnedge (this one reads up to "
+            f"{FORMAT_VERSION}): update rnnedge"
+        )
+    if version < 1:
+        raise fields.fail("format_version", "must be 1 or more")
+    return version
+
+
+def files_of(fields: Fields) -> dict[str, dict[str, Any]]:
+    """The `files` table: a whole-number size and a digest for each member."""
+    found = {}
+    for name, entry in fields.table("files").items():
+        inner = Fields(entry, f"{fields.where}: files[{name!r}]", BundleError)
+        found[name] = {"size": inner.integer("size"), "sha256": inner.text("sha256")}
+        inner.done()
+    return found

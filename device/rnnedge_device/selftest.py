@@ -1,0 +1,75 @@
+"""The self-test of a bundle: does this machine compute what the exporting machine computed?"""
+
+import platform
+from typing import Any
+
+import numpy as np
+
+from rnnedge_device.bundle import Bundle
+from rnnedge_device.classify import Classifier
+from rnnedge_device.errors import BundleError
+from rnnedge_device.golden import GOLDEN, Golden
+from rnnedge_device.interpreter import RUNTIME_NAME, runtime_version
+
+# Tie-free int8 is the same bits on every machine with the runtime it was exported with (ai-edge-litert);
+# tflite-runtime's older kernels round otherwise in places. LSB of the output.
+MAX_LSB = {"litert": 0, "tflite": 3}
+# A float32 border, as a share of the range of the expected outputs: float kernels sum in any order, and
+# where there is int8 inside, an LSB of difference is a 255th of about this range.
+MAX_SHARE = {"litert": 1e-4, "tflite": 3 / 255}
+
+
+def self_test(bundle: Bundle, form: str | None = None, threads: int = 1) -> dict[str, Any]:
+    """Run the golden images through a form, or through every form that has golden outputs.
+
+    Returns:
+        `{"ok", "images", "forms": [{"form", "ok", "equal", "agree", "max_lsb" | "max_abs", "allowed"}],
+        "runtime", "exported_with", "numpy", "machine"}`; `equal` is the share of bit-equal outputs, `agree`
+        the share of images with the same label.
+
+    Raises:
+        BundleError: no golden inputs, or none for that form, or they do not fit the model.
+    """
+    if GOLDEN not in bundle.members:
+        raise BundleError(f"bundle {bundle.path!r}: no {GOLDEN}: it has no self-test")
+    golden = Golden.from_bytes(bundle.members[GOLDEN])
+    wanted = [bundle.manifest.form(form).name] if form else [f.name for f in bundle.manifest.forms]
+    tested = [name for name in wanted if name in golden.outputs]
+    if not tested:
+        have = ", ".join(sorted(golden.outputs)) or "none"
+        raise BundleError(f"{GOLDEN}: no outputs for {', '.join(wanted)}; it has {have}")
+    results = [_test_form(bundle, name, golden, threads) for name in tested]
+    return {
+        "ok": all(result["ok"] for result in results),
+        "images": len(golden.images),
+        "forms": results,
+        "runtime": runtime_version(),
+        "exported_with": dict(bundle.manifest.versions),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+    }
+
+
+def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[str, Any]:
+    classifier = Classifier(bundle, form, threads)
+    expected = golden.outputs[form]
+    dtype, labels = classifier.form.output("y").dtype, len(classifier.labels)
+    if expected.dtype != dtype or expected.shape[1] != labels:
+        raise BundleError(
+            f"{GOLDEN}: y_{form} {expected.dtype} {expected.shape}: must be {dtype} [N, {labels}]"
+        )
+    found = np.stack([classifier.predict(image).raw for image in golden.images])
+    gap = float(np.abs(found.astype(np.float64) - expected).max())
+    result: dict[str, Any] = {
+        "form": form,
+        "equal": float((found == expected).mean()),
+        "agree": float((found.argmax(1) == expected.argmax(1)).mean()),
+    }
+    if dtype == "int8":
+        allowed: float = MAX_LSB[RUNTIME_NAME]
+        result["max_lsb"] = int(gap)
+    else:
+        allowed = MAX_SHARE[RUNTIME_NAME] * float(np.ptp(expected))
+        result["max_abs"] = gap
+    # Not `gap > allowed`: a NaN must fail.
+    return {**result, "allowed": allowed, "ok": bool(gap <= allowed)}

@@ -1,0 +1,59 @@
+"""The device's side of the recurrent contract: `step(x, state) → (y, state)`, the state kept here."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnedge_device.form import Form
+from rnnedge_device.interpreter import Model
+
+
+class RowStepper:
+    """Feeds a step form row by row and carries its states from one step to the next.
+
+    The states stay in the dtype of the graph's border: with int8 and tied scales they carry over
+    without a rounding.
+
+    Args:
+        model: the loaded signature of `form`.
+        form: a `step` form.
+
+    Example:
+        stepper.reset()
+        for row in rows:  # float32 [T, F]
+            y = stepper.step(row)
+    """
+
+    def __init__(self, model: Model, form: Form) -> None:
+        self._run = model.run
+        self._x = form.input("x")
+        self._carry = [(state.input, state.output) for state in form.states]
+        self._start: dict[str, NDArray[Any]] = {}
+        for state in form.states:
+            tensor = form.input(state.input)
+            self._start[state.input] = tensor.encode(np.full(tensor.shape, state.reset, np.float32))
+        self._feeds: dict[str, NDArray[Any]] = {}
+        self.reset()
+
+    @property
+    def states(self) -> dict[str, NDArray[Any]]:
+        """The states the next step starts from, by input name, in the border's dtype."""
+        return {name: self._feeds[name].copy() for name in self._start}
+
+    def reset(self) -> None:
+        """Begin a new sequence."""
+        self._feeds = dict(self._start)
+
+    def step(self, row: NDArray[np.float32]) -> NDArray[Any]:
+        """One step on one row of real values, float32 `[F]`; `y` as the graph gives it, `[1, K]`."""
+        return self.feed(self._x.encode(row))
+
+    def feed(self, encoded: NDArray[Any]) -> NDArray[Any]:
+        """One step on a row in the border's dtype and shape, `[1, F]`."""
+        feeds = self._feeds
+        feeds["x"] = encoded
+        found = self._run(feeds)
+        for before, after in self._carry:
+            feeds[before] = found[after]
+        return found["y"]

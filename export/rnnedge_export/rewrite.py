@@ -1,0 +1,215 @@
+"""Finishing touches on a converted file that the converter has no option for.
+
+* ``carry_int8``: the converter hands loop variables through a WHILE as float32, with QUANTIZE and DEQUANTIZE of one
+  and the same scale at both ends of the body. They are lossless, but cost four operators a step: the variable itself
+  becomes int8.
+* ``bind_inputs``: initial states are traced as inputs and become constants here. Traced as constants they would be
+  folded into the first step without their scale, and that step would round otherwise than the rest.
+* ``tidy``: tensors, buffers and operator codes that nothing uses any more are dropped, and names shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+_OP = schema.BuiltinOperator
+
+
+class _AlignedBuffer(schema.BufferT):
+    """A buffer packed on a 16-byte boundary, as the schema demands (``force_align: 16``) and C++ writers do."""
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802 - flatbuffers' name
+        data = None
+        if self.data is not None and len(self.data):
+            content = np.ascontiguousarray(self.data, np.uint8).tobytes()
+            builder.StartVector(1, len(content), 16)
+            builder.head = builder.head - len(content)
+            builder.Bytes[builder.head : builder.head + len(content)] = content
+            data = builder.EndVector()
+        schema.BufferStart(builder)
+        if data is not None:
+            schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
+def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
+    """The converted file with int8 loop variables, the inputs ``bound`` made constant, and nothing unused."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(data), 0))
+    for graph in model.subgraphs:
+        graph.operators = list(graph.operators if graph.operators is not None else [])
+        graph.tensors = list(graph.tensors)
+    for graph in model.subgraphs:
+        for operator in list(graph.operators):
+            if _code(model, operator) == _OP.WHILE:
+                _carry_int8(model, graph, operator)
+    _bind_inputs(model, set(bound))
+    _tidy(model)
+    for buffer in model.buffers:
+        buffer.__class__ = _AlignedBuffer
+    builder = flatbuffers.Builder(len(data) + 4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _code(model: Any, operator: Any) -> int:
+    code = model.operatorCodes[operator.opcodeIndex]
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+
+def _scale_of(graph: Any, index: int) -> tuple[float, int] | None:
+    quantization = graph.tensors[index].quantization
+    if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
+        return None
+    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+
+
+def _users(graph: Any, index: int) -> list:
+    return [op for op in graph.operators if index in list(op.inputs)]
+
+
+def _maker(graph: Any, index: int) -> Any:
+    return next((op for op in graph.operators if index in list(op.outputs)), None)
+
+
+def _replace(graph: Any, old: int, new: int) -> None:
+    for op in graph.operators:
+        op.inputs = np.where(np.asarray(op.inputs) == old, new, op.inputs).astype(np.int32)
+    graph.outputs = np.where(np.asarray(graph.outputs) == old, new, graph.outputs).astype(np.int32)
+
+
+def _as_int8(graph: Any, index: int, like: Any) -> None:
+    graph.tensors[index].type = schema.TensorType.INT8
+    graph.tensors[index].quantization = like
+
+
+def _carry_int8(model: Any, outer: Any, loop: Any) -> None:
+    body = model.subgraphs[loop.builtinOptions.bodySubgraphIndex]
+    cond = model.subgraphs[loop.builtinOptions.condSubgraphIndex]
+    for position in range(len(body.inputs)):
+        entry, exit_ = int(body.inputs[position]), int(body.outputs[position])
+        if body.tensors[entry].type != schema.TensorType.FLOAT32:
+            continue
+        readers = _users(body, entry)
+        writer = _maker(body, exit_)
+        start, result = int(loop.inputs[position]), int(loop.outputs[position])
+        takers = _users(outer, result)
+        quantized = all(_code(model, op) == _OP.QUANTIZE for op in readers + takers) and readers
+        if not quantized or writer is None or _code(model, writer) != _OP.DEQUANTIZE:
+            continue
+        source = int(writer.inputs[0])
+        scale = _scale_of(body, source)
+        ends = [_scale_of(body, int(op.outputs[0])) for op in readers]
+        ends += [_scale_of(outer, int(op.outputs[0])) for op in takers]
+        if scale is None or any(end != scale for end in ends):
+            continue  # not one scale throughout: leave it as it is, the audit will name it
+        like = body.tensors[source].quantization
+        initial = _int8_start(model, outer, start, like)
+        if initial is None:
+            continue
+        for graph, index in ((body, entry), (cond, int(cond.inputs[position])), (outer, result)):
+            _as_int8(graph, index, like)
+        for graph, ops, index in ((body, readers, entry), (outer, takers, result)):
+            for op in ops:
+                graph.operators.remove(op)
+                _replace(graph, int(op.outputs[0]), index)
+        outputs = np.array(body.outputs)
+        outputs[position] = source
+        body.outputs = outputs
+        if not _users(body, exit_):
+            body.operators.remove(writer)
+        inputs = np.array(loop.inputs)
+        inputs[position] = initial
+        loop.inputs = inputs
+        maker = _maker(outer, start)
+        if maker is not None and not _users(outer, start) and start not in list(outer.outputs):
+            outer.operators.remove(maker)
+
+
+def _int8_start(model: Any, outer: Any, start: int, like: Any) -> int | None:
+    """The tensor a loop variable starts from, in int8: what was dequantised, or a constant now quantised."""
+    maker = _maker(outer, start)
+    scale = float(like.scale[0]), int(like.zeroPoint[0])
+    if maker is not None:
+        source = int(maker.inputs[0])
+        same = _code(model, maker) == _OP.DEQUANTIZE and _scale_of(outer, source) == scale
+        return source if same else None
+    tensor = outer.tensors[start]
+    data = model.buffers[tensor.buffer].data
+    if data is None or tensor.type != schema.TensorType.FLOAT32:
+        return None
+    values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.float32)
+    levels = np.clip(np.rint(values / scale[0]) + scale[1], -128, 127).astype(np.int8)
+    constant = schema.TensorT()
+    constant.name, constant.shape, constant.type = tensor.name, tensor.shape, schema.TensorType.INT8
+    constant.quantization, constant.buffer = like, _add_buffer(model, levels)
+    outer.tensors.append(constant)
+    return len(outer.tensors) - 1
+
+
+def _add_buffer(model: Any, values: np.ndarray) -> int:
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def _bind_inputs(model: Any, names: set[str]) -> None:
+    """Make the named int8 inputs constants that hold zero (their zero point)."""
+    for signature in model.signatureDefs or []:
+        graph = model.subgraphs[signature.subgraphIndex]
+        for entry in [e for e in signature.inputs if e.name.decode() in names]:
+            tensor = graph.tensors[entry.tensorIndex]
+            zero = _scale_of(graph, entry.tensorIndex)
+            count = int(np.prod(tensor.shape))
+            if tensor.type == schema.TensorType.INT8 and zero:
+                values: np.ndarray = np.full(count, zero[1], np.int8)
+            else:
+                values = np.zeros(count, np.float32)
+            tensor.buffer = _add_buffer(model, values)
+            signature.inputs.remove(entry)
+            graph.inputs = np.array([i for i in graph.inputs if i != entry.tensorIndex], np.int32)
+
+
+def _tidy(model: Any) -> None:
+    for graph in model.subgraphs:
+        kept = {int(i) for i in [*graph.inputs, *graph.outputs]}
+        for op in graph.operators:
+            kept.update(int(i) for i in [*op.inputs, *op.outputs] if i >= 0)
+            kept.update(int(i) for i in (op.intermediates if op.intermediates is not None else []))
+        order = {old: new for new, old in enumerate(sorted(kept))}
+        graph.tensors = [graph.tensors[old] for old in order]
+        for owner in [graph, *graph.operators]:
+            for field in ("inputs", "outputs", "intermediates"):
+                indices = getattr(owner, field, None)
+                if indices is not None:
+                    setattr(owner, field, np.array([order.get(int(i), -1) for i in indices], np.int32))
+        for signature in model.signatureDefs or []:
+            if model.subgraphs[signature.subgraphIndex] is graph:
+                for entry in [*signature.inputs, *signature.outputs]:
+                    entry.tensorIndex = order[entry.tensorIndex]
+        for index, tensor in enumerate(graph.tensors):
+            tensor.name = f"t{index}".encode()
+    for signature in model.signatureDefs or []:
+        graph = model.subgraphs[signature.subgraphIndex]
+        for entry in [*signature.inputs, *signature.outputs]:
+            graph.tensors[entry.tensorIndex].name = entry.name
+    _tidy_buffers(model)
+    used = sorted({op.opcodeIndex for graph in model.subgraphs for op in graph.operators})
+    model.operatorCodes = [model.operatorCodes[i] for i in used]
+    for graph in model.subgraphs:
+        for op in graph.operators:
+            op.opcodeIndex = used.index(op.opcodeIndex)
+
+
+def _tidy_buffers(model: Any) -> None:
+    owners = [tensor for graph in model.subgraphs for tensor in graph.tensors] + list(model.metadata or [])
+    # Buffer 0 is the empty one by convention.
+    order = {old: new for new, old in enumerate(sorted({0} | {owner.buffer for owner in owners}))}
+    model.buffers = [model.buffers[old] for old in order]
+    for owner in owners:
+        owner.buffer = order[owner.buffer]

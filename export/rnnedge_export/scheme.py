@@ -1,0 +1,127 @@
+"""The quantisation scheme: which range every site of a recurrent cell has, and the quantisers that hold them.
+
+Three kinds of site:
+
+* **fixed**: the ranges that the TFLite kernels of LOGISTIC and TANH require (scale 1/256 and 1/128,
+  ``tensorflow/lite/kernels/activations.cc``), and the bounds that follow from them;
+* **derived**: ``f c``, a little wider than ``c``, whose range is learned;
+* **learned**: observed on calibration data, clipped where the gate that reads it is flat.
+
+**Tie-free.** A product ``a b`` is requantised by ``s_a s_b / s_out``. Were all scales powers of two, so would be that
+factor: results exactly half-way between two integers would be common, and x86 and ARM kernels round those
+differently. The bounds below are therefore a little wider than the mathematical ones (1.01 instead of 1, ...), which
+makes the factor a full-length mantissa; ``audit.ties`` proves it on the finished graph.
+
+**Tied.** A cell's state is written and read at one site: one scale, so its int8 bytes carry over losslessly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+
+_quantizers = tfmot.quantization.keras.quantizers
+
+SIGMOID_RANGE = (0.0, 255 / 256)
+TANH_RANGE = (-1.0, 127 / 128)
+FIXED: dict[str, tuple[float, float]] = {
+    "sigmoid": SIGMOID_RANGE,
+    "tanh": TANH_RANGE,
+    "h": (-1.01, 1.01),
+    "ig": (-1.03, 1.03),
+    "uh": (-1.02, 1.02),
+    "vn": (-1.04, 1.04),
+    "rh": (-1.05, 1.05),
+}
+# Beyond these a sigmoid (8) or tanh (4) has reached its last int8 step; wider would only cost resolution.
+LIMIT = {"z": 8.0, "n": 4.0, "c": 8.0}
+DERIVED = {"fc": ("c", 1.025)}
+# The share of observed values, at each end, that a learned range may clip.
+TAIL = 1e-4
+
+
+class SiteQuantizer(_quantizers.MovingAverageQuantizer):
+    """int8 fake quantisation of one learned site. Its range is set by ``observe`` and then stays as it is.
+
+    tfmot's moving average would need thousands of steps to forget its initial ±6, and would update inside the time
+    loop, where the last steps count most; a range that stands still also leaves the loop free of side effects.
+    """
+
+    def __init__(self, limit: float = np.inf) -> None:
+        super().__init__(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+        self.limit = limit
+
+    def __call__(self, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, weights["min_var"], weights["max_var"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+
+def weight_quantizer() -> tfmot.quantization.keras.quantizers.Quantizer:
+    """Symmetric int8, one scale a tensor: FULLY_CONNECTED of tflite-runtime 2.14 takes no other."""
+    return _quantizers.LastValueQuantizer(num_bits=8, per_axis=False, symmetric=True, narrow_range=True)
+
+
+def fake_quantize(value: tf.Tensor, bounds: tuple[float, float]) -> tf.Tensor:
+    """int8 fake quantisation of ``value`` with a fixed range."""
+    return tf.quantization.fake_quant_with_min_max_args(value, *bounds)
+
+
+@contextmanager
+def observing() -> Iterator[None]:
+    """Run a quantised model eagerly in float and let every quantiser take its range from what it sees.
+
+    Inside, calls of tfmot's own quantisers and of ours pass values through unchanged; on leaving, each range is set:
+    the extremes for tfmot's, the percentiles of ``TAIL`` within the site's limit for ours. Weights stay float.
+    """
+    seen: dict[int, tuple[Any, dict[str, tf.Variable], list[np.ndarray]]] = {}
+    rng = np.random.default_rng(0)
+
+    def observe(self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+        values = np.ravel(inputs.numpy())
+        record = seen.setdefault(id(weights["min_var"]), (self, weights, []))[2]
+        extremes = [values.min(), values.max()]
+        if isinstance(self, SiteQuantizer):  # a bounded sample of a time step, and its extremes
+            sample = values if values.size <= 8192 else rng.choice(values, 8192, replace=False)
+            record.append(np.concatenate([sample, extremes]))
+        else:
+            record.append(np.asarray(extremes))
+        return inputs
+
+    classes = (SiteQuantizer, _quantizers.MovingAverageQuantizer, _quantizers.AllValuesQuantizer)
+    originals = [(cls, cls.__call__) for cls in classes]
+    last_value = _quantizers.LastValueQuantizer.__call__
+    for cls in classes:
+        cls.__call__ = observe
+
+    def take_weights(self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+        last_value(self, inputs, True, weights)
+        return inputs
+
+    _quantizers.LastValueQuantizer.__call__ = take_weights
+    try:
+        yield
+    finally:
+        for cls, call in originals:
+            cls.__call__ = call
+        _quantizers.LastValueQuantizer.__call__ = last_value
+    for quantizer, variables, records in seen.values():
+        low, high = _range(quantizer, np.concatenate(records))
+        variables["min_var"].assign(low)
+        variables["max_var"].assign(high)
+
+
+def _range(quantizer: Any, values: np.ndarray) -> tuple[float, float]:
+    """The range of one site: it holds zero, and is never empty."""
+    if isinstance(quantizer, SiteQuantizer):
+        low, high = np.clip(np.quantile(values, [TAIL, 1 - TAIL]), -quantizer.limit, quantizer.limit)
+    else:
+        low, high = values.min(), values.max()
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    return (low, high) if high - low > 1e-6 else (low, low + 1.0)

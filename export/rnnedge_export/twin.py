@@ -1,0 +1,92 @@
+"""A Keras 3 model rebuilt in tf_keras, layer by layer: tfmot knows no other Keras.
+
+The twin has the same layers, names and weights. ``rnnedge_export.support`` has said before that each layer can be
+quantised; here it is only rebuilt.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+import tf_keras
+
+from rnnedge_export.support import check_layer, refuse
+
+# Keys of a Keras 3 configuration that tf_keras does not know or that are void once weights are set.
+DROPPED = {"quantization_config", "registered_name", "build_config", "module", "optional", "renorm"}
+
+
+def build_twin(model: keras.Model) -> tf_keras.Model:
+    """``model`` in tf_keras, with the same weights.
+
+    Raises:
+        InputError: a layer or operation that cannot be quantised, by name, type and place.
+    """
+    tensors: dict[int, Any] = {}
+    inputs = []
+    for tensor in model.inputs:
+        if any(size is None for size in tensor.shape[1:]):
+            refuse("model", f"an input of shape {tuple(tensor.shape)}", "fixed sizes but for the batch (None first)")
+        twin_input = tf_keras.Input(tuple(tensor.shape[1:]), name=tensor.name.split(":")[0], dtype="float32")
+        tensors[id(tensor)] = twin_input
+        inputs.append(twin_input)
+    _replay(model, tensors, place="")
+    return tf_keras.Model(inputs, [tensors[id(t)] for t in model.outputs], name=model.name)
+
+
+def _replay(model: keras.Model, tensors: dict[int, Any], place: str) -> None:
+    """Call a twin of each operation of ``model`` in order; ``tensors`` maps Keras 3 tensors to the twin's."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    done: set[int] = set()
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            operation = node.operation
+            if isinstance(operation, keras.layers.InputLayer):
+                continue
+            arguments = [tensors[id(t)] for t in node.input_tensors]
+            if isinstance(operation, keras.Model):
+                inner = operation._functional if isinstance(operation, keras.Sequential) else operation
+                nested = {id(t): a for t, a in zip(inner.inputs, arguments, strict=True)}
+                _replay(operation, nested, f"{place}{operation.name}/")
+                outputs = [nested[id(t)] for t in inner.outputs]
+            else:
+                check_layer(operation, node, place, shared=id(operation) in done)
+                done.add(id(operation))
+                twin = _twin_layer(operation)
+                result = twin(arguments if len(arguments) > 1 else arguments[0])
+                twin.set_weights([np.asarray(w) for w in operation.get_weights()])
+                outputs = [result]
+            for tensor, value in zip(node.outputs, outputs, strict=True):
+                tensors[id(tensor)] = value
+
+
+def _twin_layer(layer: keras.layers.Layer) -> tf_keras.layers.Layer:
+    cls = getattr(tf_keras.layers, type(layer).__name__)
+    config = _plain(layer.get_config())
+    # Mixed precision is a matter of training: the twin computes in float32.
+    config["dtype"] = "float32"
+    if isinstance(layer, keras.layers.Bidirectional):
+        inner = {key: config[key] for key in ("layer", "backward_layer") if config.get(key)}
+        return cls.from_config({"name": config["name"], "merge_mode": config["merge_mode"], **inner})
+    known = set(inspect.signature(cls.__init__).parameters) | {"name"}
+    return cls.from_config({key: value for key, value in config.items() if key in known})
+
+
+def _plain(config: Any) -> Any:
+    """A Keras 3 configuration with its ``{module, class_name, config}`` wrappers and initialisers taken away."""
+    if isinstance(config, (list, tuple)):
+        return [_plain(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    if "class_name" in config and str(config.get("module", "")).startswith("keras"):
+        if config["class_name"].endswith("DTypePolicy"):
+            return "float32"
+        return {"class_name": config["class_name"], "config": _plain(config["config"])}
+    return {
+        key: _plain(value)
+        for key, value in config.items()
+        if key not in DROPPED and not key.endswith(("_initializer", "_regularizer", "_constraint"))
+    }

@@ -1,0 +1,5 @@
+"""``python -m rnnedge``."""
+
+from rnnedge.cli import main
+
+main(prog_name="rnnedge")

@@ -1,0 +1,62 @@
+"""``rnnedge train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rnnedge.commands import options
+
+
+@click.command()
+@click.argument("recipe")
+@options.data
+@options.group
+@options.overrides
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/RECIPE]")
+@click.option("--resume", is_flag=True, help="Go on from the folder's checkpoint.")
+@click.option("--overwrite", is_flag=True, help="Replace a training that lies in the folder.")
+@options.strict
+@options.as_json
+def command(
+    recipe: str,
+    data: str | None,
+    group: str | None,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Train a recipe's model. RECIPE is a name from `rnnedge recipes` or a TOML file.
+
+    \b
+    Example:
+      rnnedge train row-lstm --data mnist --set train.epochs=5 --out runs/mnist
+      rnnedge train row-lstm --data mnist --set train.epochs=5 --out runs/mnist --resume
+    """
+    from rnnedge.recipes import load_recipe
+
+    changes = list(overrides)
+    # Quoted, so that a path is never read as another TOML value.
+    changes += [f"data.name='{data}'"] if data else []
+    changes += [f"data.group='{group}'"] if group else []
+    chosen = load_recipe(recipe, changes)
+
+    from rnnedge.training import train
+    from rnnedge.training.progress import ProgressBar
+
+    folder = out or Path("runs") / chosen.name
+    result = train(
+        chosen, folder, resume=resume, overwrite=overwrite, strict=strict, bar=ProgressBar(quiet=as_json)
+    )
+    if as_json:
+        options.print_json(result.to_dict() | {"out": str(folder)})
+        return
+    click.echo(
+        f"{result.recipe} on {result.data}: val accuracy {result.val_accuracy:.4f} ({result.images['val']} images, "
+        f"epoch {result.best_epoch} of {result.epochs}), {result.parameters:,} weights, {result.seconds:.0f} s on "
+        f"{result.backend}\n{folder / 'model.keras'}"
+    )

@@ -1,0 +1,6 @@
+"""Data sets of labelled images, named the same way everywhere: ``NAME[:PATH]``."""
+
+from rnnedge.data.augment import Augment
+from rnnedge.data.dataset import Dataset
+from rnnedge.data.load import load_data
+

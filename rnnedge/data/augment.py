@@ -1,0 +1,96 @@
+"""Random changes of a training image: shift, rotate, scale, shear, brightness, contrast, blur."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+
+from rnnedge_device.errors import InputError
+
+BORDERS = {"constant": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
+LIMITS = {
+    "shift": (1, "share of the image's side"),
+    "rotate": (180, "degrees"),
+    "scale": (0.9, "share"),
+    "shear": (0.9, "share"),
+    "brightness": (1, "share of 255"),
+    "contrast": (0.9, "share"),
+    "blur": (10, "pixels of standard deviation"),
+}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The largest change of each kind; every image draws its own, evenly from minus to plus that much.
+
+    Attributes:
+        shift: share of the image's height and width.
+        rotate: degrees.
+        scale: share; 0.1 draws a factor from 1/1.1 to 1.1.
+        shear: horizontal offset a pixel of height.
+        brightness: share of the full range 255, added.
+        contrast: share; 0.2 draws a factor from 1/1.2 to 1.2 about the image's mean.
+        blur: standard deviation of a Gaussian in pixels, drawn from 0 to this.
+        border: what fills the uncovered edge: ``constant`` (black), ``replicate`` or ``reflect``.
+    """
+
+    shift: float = 0.0
+    rotate: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    blur: float = 0.0
+    border: str = "replicate"
+
+    def __post_init__(self) -> None:
+        for name, (most, unit) in LIMITS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+                raise InputError(f"{name}={value!r}: must be from 0 to {most} ({unit})")
+        if self.border not in BORDERS:
+            raise InputError(f"border={self.border!r}: must be one of {', '.join(BORDERS)}")
+
+    def __bool__(self) -> bool:
+        """Whether anything is changed at all."""
+        return any(getattr(self, f.name) for f in fields(self) if f.name != "border")
+
+    def draw(self, seed: int, epoch: int, count: int) -> np.ndarray:
+        """Draws from -1 to 1, float64 ``[count, 8]``: row i depends on (seed, epoch, i) alone."""
+        return np.random.default_rng([seed, epoch]).uniform(-1.0, 1.0, (count, 8))
+
+    def apply(self, image: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """Change uint8 pixels ``[h, w, c]`` (c = 1 or 3) by one row of :meth:`draw`; zeros change nothing."""
+        shape = image.shape
+        dx, dy, angle, grow, slant, light, steep, soft = (float(value) for value in draw)
+        image = self._warp(image, dx, dy, angle, grow, slant)
+        if self.contrast or self.brightness:
+            gain = (1 + self.contrast) ** steep
+            mean = float(image.mean()) if gain != 1 else 0.0
+            image = cv2.convertScaleAbs(
+                np.maximum(image * np.float32(gain) + np.float32(mean * (1 - gain) + self.brightness * 255 * light), 0)
+            )
+        if self.blur and (sigma := self.blur * abs(soft)) > 0.05:
+            image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        return image.reshape(shape)
+
+    def _warp(
+        self, image: np.ndarray, dx: float, dy: float, angle: float, grow: float, slant: float
+    ) -> np.ndarray:
+        """Shift, rotate, scale and shear about the centre in one interpolation."""
+        if not (self.shift or self.rotate or self.scale or self.shear):
+            return image
+        h, w = image.shape[:2]
+        turn = np.deg2rad(self.rotate * angle)
+        factor = (1 + self.scale) ** grow
+        cos, sin, lean = np.cos(turn) * factor, np.sin(turn) * factor, self.shear * slant
+        a, b, c, d = cos, cos * lean - sin, sin, sin * lean + cos
+        if a == d == 1 and b == c == 0 and not (self.shift and (dx or dy)):
+            return image
+        mx, my = (w - 1) / 2, (h - 1) / 2
+        tx = mx - a * mx - b * my + self.shift * w * dx
+        ty = my - c * mx - d * my + self.shift * h * dy
+        matrix = np.array([[a, b, tx], [c, d, ty]])
+        return cv2.warpAffine(image, matrix, (w, h), flags=cv2.INTER_LINEAR, borderMode=BORDERS[self.border])

@@ -1,0 +1,69 @@
+"""Splits that stay the same from run to run and machine to machine: they follow a hash of each name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnedge_device.errors import InputError
+
+SPLITS = ("train", "val", "test", "all")
+
+
+def check_split(split: str) -> None:
+    """Refuse a split's name that is not one of :data:`SPLITS`."""
+    if split not in SPLITS:
+        raise InputError(f"split={split!r}: must be one of {', '.join(SPLITS)}")
+
+
+def stable_fraction(name: str) -> float:
+    """A number from 0 to below 1 that depends on the name alone."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def split_by_hash(
+    names: Sequence[str], split: str, *, val: float, test: float, group: str | None = None
+) -> np.ndarray:
+    """Indices of the names that belong to a split; a name keeps its side when others are added.
+
+    Args:
+        names: relative paths.
+        split: ``train``, ``val``, ``test`` or ``all``.
+        val, test: shares of the whole, the rest is ``train``.
+        group: a regular expression searched in each name. Names with the same match (its groups, or all of it where it
+            has none) fall on the same side, so that one person's images never lie in train and test at once.
+    """
+    check_split(split)
+    keys = list(names) if not group else [group_key(name, group) for name in names]
+    sides = ["test" if f < test else "val" if f < test + val else "train" for f in map(stable_fraction, keys)]
+    return np.array([i for i, side in enumerate(sides) if split in (side, "all")], np.int64)
+
+
+def group_key(name: str, pattern: str) -> str:
+    """The text that a group pattern finds in a name."""
+    try:
+        match = re.search(pattern, name)
+    except re.error as error:
+        raise InputError(f"group={pattern!r}: is not a regular expression: {error}") from None
+    if match is None:
+        raise InputError(f"group={pattern!r}: does not match {name!r}; every image must belong to a group")
+    return "\0".join(text or "" for text in match.groups()) if match.groups() else match.group()
+
+
+def split_by_class(names: Sequence[str], labels: np.ndarray, split: str, *, val: float, test: float) -> np.ndarray:
+    """Indices of a split with the same shares in every class, for a data set whose members never change."""
+    check_split(split)
+    if split == "all":
+        return np.arange(len(names))
+    order = np.array([stable_fraction(name) for name in names])
+    chosen: list[np.ndarray] = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        members = members[np.argsort(order[members], kind="stable")]
+        first, second = round(len(members) * test), round(len(members) * (test + val))
+        chosen.append({"test": members[:first], "val": members[first:second], "train": members[second:]}[split])
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,252 @@
+"""``train``: from a recipe to a run folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnedge.backend import use_backend
+from rnnedge.data import Dataset, load_data
+from rnnedge.data.batches import Batches, to_inputs, to_pixels
+from rnnedge.evaluate import mean_loss, predict_logits
+from rnnedge.models import row_rnn
+from rnnedge.recipes import Recipe, load_recipe, write_recipe
+from rnnedge.training.callbacks import RestoreMetrics, ShowSteps, StepCheckpoint
+from rnnedge.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
+from rnnedge.training.logs import TensorBoard, write_history
+from rnnedge.training.optimizers import make_optimizer
+from rnnedge.training.progress import ProgressBar
+from rnnedge.training.result import TrainResult
+from rnnedge.training.schedules import make_schedule
+from rnnedge.training.seeds import seeded
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+
+CHECKPOINT = Path("checkpoint") / "last.npz"
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    strict: bool = False,
+    bar: ProgressBar | None = None,
+) -> TrainResult:
+    """Train a recipe's model on the ``train`` split, keep the best on ``val``; ``test`` is never read.
+
+    Writes into ``out``: ``recipe.toml`` (every value), ``model.keras`` (the best epoch, float32, without optimiser),
+    ``checkpoint/last.npz``, ``history.csv``, ``tensorboard/`` and, when done, ``train.json``.
+
+    Args:
+        recipe: see :func:`rnnedge.recipes.load_recipe`.
+        out: the run's folder, made if missing.
+        resume: go on from the folder's checkpoint; the result is bit for bit that of an uninterrupted training (same
+            machine, backend and versions).
+        overwrite: replace a training that lies in ``out``.
+        strict: stop at an image that cannot be decoded.
+        bar: where to show progress; None shows nothing.
+
+    Raises:
+        InputError: bad data or recipe values, ``out`` in use, nothing to resume, another recipe than the checkpoint's,
+            or a loss that is no longer finite.
+    """
+    out = Path(out)
+    _prepare(out, recipe, resume, overwrite)
+    group = recipe.data.group or None
+    sets = {split: load_data(recipe.data.name, split, group=group, strict=strict) for split in ("train", "val")}
+    return _Run(recipe, out, sets, bar or ProgressBar(quiet=True)).go(resume)
+
+
+def build_model(recipe: Recipe, classes: int) -> keras.Model:
+    """A recipe's untrained model; its seed names its weights."""
+    arguments = recipe.model.model_dump(exclude={"kind"})
+    with seeded(recipe.train.seed):
+        return row_rnn(recipe.preprocess().shape, classes, **arguments)
+
+
+def _prepare(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
+    """Make the folder ready, or refuse."""
+    if resume:
+        if not (out / CHECKPOINT).is_file():
+            raise InputError(f"--resume: {out} holds no checkpoint; train without --resume first")
+        before = load_recipe(out / "recipe.toml").model_dump()
+        changed = _changes(before, recipe.model_dump())
+        if changed:
+            raise InputError(f"--resume: the recipe is not the one {out} was begun with: {'; '.join(changed)}")
+        return
+    if (out / CHECKPOINT).exists() or (out / "model.keras").exists():
+        if not overwrite:
+            raise InputError(f"--out {out}: holds a training already; use --resume, --overwrite or another folder")
+        for name in ("model.keras", "train.json", "history.csv", "recipe.toml"):
+            (out / name).unlink(missing_ok=True)
+        for name in ("checkpoint", "tensorboard"):
+            shutil.rmtree(out / name, ignore_errors=True)
+    (out / "checkpoint").mkdir(parents=True, exist_ok=True)
+    write_recipe(recipe, out / "recipe.toml")
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    """The training values that differ; name, description and [quantize] may change freely."""
+    found = []
+    for key, old in before.items():
+        new = now[key]
+        if isinstance(old, dict):
+            found += [] if key == "quantize" else _changes(old, new, f"{key}.")
+        elif old != new and key not in ("name", "description") or (key == "name" and prefix and old != new):
+            found.append(f"{prefix}{key} was {old!r}, now {new!r}")
+    return found
+
+
+class _Run:
+    """One training: what stays fixed, and :class:`Progress`."""
+
+    def __init__(self, recipe: Recipe, out: Path, sets: dict[str, Dataset], bar: ProgressBar) -> None:
+        self.recipe, self.out, self.sets, self.bar = recipe, out, sets, bar
+        self.preprocess = recipe.preprocess()
+        self.pixels = to_pixels(sets["train"], self.preprocess)
+        self.val_inputs = to_inputs(to_pixels(sets["val"], self.preprocess), self.preprocess)
+        self.steps = Batches.count(len(self.pixels), recipe.train.batch_size)
+        # What is scored and kept is always a float32 model, whatever precision trains.
+        self.kept = build_model(recipe, len(sets["train"].names))
+        self.model = self._compiled()
+        self.progress = Progress()
+        self.metrics: list[np.ndarray] = []
+
+    def go(self, resume: bool) -> TrainResult:
+        """Run the epochs that are left."""
+        t = self.recipe.train
+        if resume:
+            self.progress, self.metrics = restore_checkpoint(self.out / CHECKPOINT, self.model)
+            p = self.progress
+            self.bar.say(f"resuming at epoch {p.epoch + 1}, batch {p.batch} of {self.steps}")
+        else:
+            self._save()
+        board = TensorBoard(self.out / "tensorboard", self.progress.epoch * self.steps)
+        try:
+            with self.bar:
+                while self.progress.epoch < t.epochs and not self.progress.stopped:
+                    board.epoch(self._epoch())
+        finally:
+            board.close()
+        return self._finish()
+
+    def _compiled(self) -> keras.Model:
+        t = self.recipe.train
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(t.precision)
+        try:
+            model = build_model(self.recipe, len(self.sets["train"].names))
+        finally:
+            keras.config.set_dtype_policy(before)
+        schedule = make_schedule(
+            t.schedule,
+            t.learning_rate,
+            steps=t.epochs * self.steps,
+            warmup=round(t.warmup_epochs * self.steps),
+            step_every=max(1, round(t.step_epochs * self.steps)),
+            decay=t.decay,
+        )
+        model.compile(
+            make_optimizer(t.optimizer, schedule, clip=t.clip, clip_at=t.clip_at, weight_decay=t.weight_decay),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        )
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    def _epoch(self) -> dict[str, float]:
+        """Train the running epoch to its end, score it, keep it if it is the best; returns its row."""
+        p, t = self.progress, self.recipe.train
+        epoch, begin, before = p.epoch, time.monotonic(), p.seconds
+        self.bar.epoch(epoch + 1, t.epochs, self.steps, p.batch)
+
+        def save(batch: int) -> None:
+            p.batch, p.seconds = batch, before + time.monotonic() - begin
+            self._save()
+
+        callbacks: list[keras.callbacks.Callback] = [
+            ShowSteps(self.bar),
+            StepCheckpoint(save, t.checkpoint_steps, p.batch, self.steps),
+        ]
+        if p.batch:
+            callbacks.append(RestoreMetrics(self.metrics))
+        batches = Batches(
+            self.pixels,
+            self.sets["train"].labels,
+            self.preprocess,
+            t.batch_size,
+            augment=self.recipe.augmentation(),
+            seed=t.seed,
+            epoch=epoch,
+            start=p.batch,
+            # Two threads prepare batches beside the step; OpenCV works outside Python's lock.
+            workers=2,
+            max_queue_size=8,
+        )
+        logs = self.model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks).history
+        row = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
+        row |= {"loss": float(logs["loss"][-1]), "accuracy": float(logs["accuracy"][-1])}
+        if not np.isfinite(row["loss"]):
+            raise InputError(
+                f"the loss is {row['loss']} after epoch {epoch + 1}: lower train.learning_rate ({t.learning_rate}) "
+                f"or clip gradients (train.clip={t.clip!r}, train.clip_at={t.clip_at})"
+            )
+        self.kept.set_weights(self.model.get_weights())
+        logits = predict_logits(self.kept, self.val_inputs)
+        labels = self.sets["val"].labels
+        row |= {"val_loss": mean_loss(logits, labels), "val_accuracy": float(np.mean(logits.argmax(1) == labels))}
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        p.seconds = before + time.monotonic() - begin
+        row["seconds"] = round(p.seconds - sum(r["seconds"] for r in p.history), 3)
+        self._close_epoch(row)
+        return row
+
+    def _close_epoch(self, row: dict[str, float]) -> None:
+        """Count the epoch as done. The model is written before the checkpoint says so: a stop between repeats it."""
+        p, t = self.progress, self.recipe.train
+        better = not p.best or (row["val_accuracy"], -row["val_loss"]) > (p.best["val_accuracy"], -p.best["val_loss"])
+        p.history.append(row)
+        p.epoch, p.batch = p.epoch + 1, 0
+        p.stale = 0 if better else p.stale + 1
+        p.stopped = bool(t.patience) and p.stale >= t.patience
+        if better:
+            p.best = row
+            with atomic_path(self.out / "model.keras") as temporary:
+                self.kept.save(temporary)
+        write_history(self.out / "history.csv", p.history)
+        self._save()
+        self.bar.report(row, t.epochs)
+
+    def _save(self) -> None:
+        save_checkpoint(self.out / CHECKPOINT, self.model, self.progress)
+
+    def _finish(self) -> TrainResult:
+        p, train_set, val_set = self.progress, self.sets["train"], self.sets["val"]
+        result = TrainResult(
+            recipe=self.recipe.name,
+            data=self.recipe.data.name,
+            val_accuracy=p.best["val_accuracy"],
+            val_loss=p.best["val_loss"],
+            best_epoch=int(p.best["epoch"]),
+            epochs=p.epoch,
+            steps=p.epoch * self.steps,
+            seconds=round(p.seconds, 2),
+            images={"train": len(train_set), "val": len(val_set)},
+            skipped=len(train_set.skipped) + len(val_set.skipped),
+            labels=train_set.names,
+            parameters=int(self.kept.count_params()),
+            backend=keras.backend.backend(),
+            stopped=p.stopped,
+        )
+        result.save(self.out / "train.json")
+        return result

@@ -1,0 +1,55 @@
+"""Optimisers by name, with gradient clipping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnedge.backend import use_backend
+from rnnedge_device.errors import InputError
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+
+OPTIMIZERS = ("sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw")
+CLIPS = {"none": "", "norm": "clipnorm", "global_norm": "global_clipnorm", "value": "clipvalue"}
+
+
+def make_optimizer(
+    name: str,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+    *,
+    clip: str = "none",
+    clip_at: float = 1.0,
+    weight_decay: float = 0.0,
+) -> keras.optimizers.Optimizer:
+    """An optimiser.
+
+    Args:
+        name: one of :data:`OPTIMIZERS`; ``momentum`` is sgd with Nesterov momentum 0.9.
+        learning_rate: a rate or a schedule.
+        clip: ``norm`` (each weight's gradient to an L2 norm of at most ``clip_at``), ``global_norm`` (all gradients
+            together), ``value`` (each entry to ±``clip_at``) or ``none``.
+        clip_at: the bound, above 0.
+        weight_decay: decoupled weight decay, for any of them; not on biases and normalisation.
+    """
+    if name not in OPTIMIZERS:
+        raise InputError(f"optimizer={name!r}: must be one of {', '.join(OPTIMIZERS)}")
+    if clip not in CLIPS:
+        raise InputError(f"clip={clip!r}: must be one of {', '.join(CLIPS)}")
+    if clip != "none" and not clip_at > 0:
+        raise InputError(f"clip_at={clip_at!r}: must be above 0")
+    options: dict[str, Any] = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
+    if clip != "none":
+        options[CLIPS[clip]] = clip_at
+    o = keras.optimizers
+    if name == "momentum":
+        optimizer = o.SGD(momentum=0.9, nesterov=True, **options)
+    else:
+        makers = {"sgd": o.SGD, "adagrad": o.Adagrad, "rmsprop": o.RMSprop, "adam": o.Adam, "adamw": o.AdamW}
+        if name == "adamw":
+            options["weight_decay"] = weight_decay
+        optimizer = makers[name](**options)
+    if weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
