@@ -1,4 +1,4 @@
-"""The ``rnnedge`` command: a group whose commands load when they are called, so that ``--help`` is instant."""
+"""The ``rnnedge`` command: its sub-commands load when they are called, so that ``--help`` is instant."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import logging
 from typing import Any
 
 import click
+from rnnedge_device.errors import InputError
 
 from rnnedge import __version__
-from rnnedge_device.errors import InputError
 
 # name: the line in the list of commands. The command itself is rnnedge.commands.<name>:command.
 COMMANDS = {
@@ -30,7 +30,7 @@ class BadInput(click.ClickException):
 
 
 class LazyGroup(click.Group):
-    """Lists the commands from :data:`COMMANDS`, imports one when it runs, and turns bad input into one message."""
+    """Lists :data:`COMMANDS`, imports one when it runs, and turns bad input into one message."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -54,7 +54,9 @@ class LazyGroup(click.Group):
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
                 raise
             where = f" ({error.filename})" if error.filename else ""
-            raise BadInput(f"cannot write{where}: {error.strerror}; files that were there before are whole") from error
+            raise BadInput(
+                f"cannot write{where}: {error.strerror}; files that were there before are whole"
+            ) from error
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
             ctx.exit(130)

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rnnedge_device.errors import InputError
 
 from rnnedge.data.dataset import Dataset
-from rnnedge_device.errors import InputError
 
 if TYPE_CHECKING:
     from rnnedge_device.bundle import Bundle
@@ -76,15 +76,20 @@ def evaluate_model(
 
     expected = tuple(model.input_shape[1:])
     if expected != tuple(preprocess.shape):
-        raise InputError(f"preprocess: makes {list(preprocess.shape)}, but the model's input is {list(expected)}")
+        raise InputError(
+            f"preprocess: makes {list(preprocess.shape)}, but the model's input is {list(expected)}"
+        )
     logits = predict_logits(model, to_inputs(to_pixels(dataset, preprocess), preprocess), batch_size)
     return score(dataset, logits.argmax(axis=1), classes=logits.shape[1])
 
 
-def evaluate_bundle(bundle: Bundle, dataset: Dataset, *, form: str | None = None, threads: int = 1) -> Evaluation:
+def evaluate_bundle(
+    bundle: Bundle, dataset: Dataset, *, form: str | None = None, threads: int = 1
+) -> Evaluation:
     """Score a bundle image by image through the device's own classifier.
 
-    The data set's classes are matched to the bundle's labels by name, so a folder may hold some of them in any order.
+    The data set's classes are matched to the bundle's labels by name, so a folder may hold some of them in
+    any order.
     """
     from rnnedge_device.classify import Classifier
 
@@ -97,21 +102,34 @@ def evaluate_bundle(bundle: Bundle, dataset: Dataset, *, form: str | None = None
         )
     to_bundle = np.array([labels.index(name) for name in dataset.names])
     matched = Dataset(
-        dataset.images, to_bundle[dataset.labels], labels, dataset.ids, dataset.name, dataset.split, dataset.skipped
+        dataset.images,
+        to_bundle[dataset.labels],
+        labels,
+        dataset.ids,
+        dataset.name,
+        dataset.split,
+        dataset.skipped,
     )
     classifier = Classifier(bundle, form=form, threads=threads)
     predictions = [classifier.predict(matched.images[i]) for i in range(len(matched))]
     predicted = np.array([p.index for p in predictions])
     latency = float(np.median([p.latency_us for p in predictions]))
-    return score(matched, predicted, classes=len(labels), form=form or bundle.manifest.forms[0].name, latency=latency)
+    return score(matched, predicted, classes=len(labels), form=classifier.form.name, latency=latency)
 
 
 def score(
-    dataset: Dataset, predicted: np.ndarray, *, classes: int, form: str = "keras", latency: float | None = None
+    dataset: Dataset,
+    predicted: np.ndarray,
+    *,
+    classes: int,
+    form: str = "keras",
+    latency: float | None = None,
 ) -> Evaluation:
     """Figures of predicted class indices ``[N]``."""
     if classes != len(dataset.names):
-        raise InputError(f"{dataset.name}: has {len(dataset.names)} classes, but the model has {classes} outputs")
+        raise InputError(
+            f"{dataset.name}: has {len(dataset.names)} classes, but the model has {classes} outputs"
+        )
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predicted), 1)
     right, truth, called = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.errors import BundleError, InputError
+from rnnedge_device.tensors import Tensor
 
 _RUNTIMES = {
     "litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -54,14 +55,10 @@ def runtime_version() -> str:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a signature, as the interpreter sees it."""
+    """An input or output of a signature: where the interpreter keeps it, and what it is."""
 
-    name: str
     index: int
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float
-    zero_point: int
+    tensor: Tensor
 
 
 class Model:
@@ -82,8 +79,8 @@ class Model:
         self.signature = signature
         self.inputs = _ports(runner.get_input_details())
         self.outputs = _ports(runner.get_output_details())
-        self._set = [(port.name, port.index) for port in self.inputs.values()]
-        self._get = [(port.name, port.index) for port in self.outputs.values()]
+        self._set = [(name, port.index) for name, port in self.inputs.items()]
+        self._get = [(name, port.index) for name, port in self.outputs.items()]
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One call: every input by name, in its exact shape and dtype; a copy of every output.
@@ -130,12 +127,14 @@ def load_model(data: bytes, threads: int = 1, signature: str | None = None) -> M
 def _ports(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Port]:
     return {
         name: Port(
-            name,
             int(detail["index"]),
-            tuple(int(side) for side in detail["shape"]),
-            np.dtype(detail["dtype"]).name,
-            float(detail["quantization"][0]),
-            int(detail["quantization"][1]),
+            Tensor(
+                name,
+                tuple(int(side) for side in detail["shape"]),
+                np.dtype(detail["dtype"]).name,
+                float(detail["quantization"][0]),
+                int(detail["quantization"][1]),
+            ),
         )
         for name, detail in details.items()
     }

@@ -59,10 +59,10 @@ class Tensor:
             fields.integer("zero_point"),
         )
         fields.done()
-        if dtype == "int8" and not (tensor.scale > 0 and -128 <= tensor.zero_point <= 127):
-            raise fields.fail("scale", "int8 needs a scale above zero and a zero point of -128 to 127")
-        if dtype == "float32" and (tensor.scale != 0 or tensor.zero_point != 0):
-            raise fields.fail("scale", "float32 has scale 0 and zero point 0")
+        if (tensor.scale > 0) != (dtype == "int8"):
+            raise fields.fail("scale", f"{dtype}: above zero for int8, 0 for float32")
+        if not (-128 <= tensor.zero_point <= 127 if dtype == "int8" else tensor.zero_point == 0):
+            raise fields.fail("zero_point", f"{dtype}: -128 to 127 for int8, 0 for float32")
         return tensor
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import QuantizeLayer
 
 from rnnedge_device.errors import InputError
 from rnnedge_export.annotate import directions, recurrent_layers, tracing
@@ -121,7 +120,7 @@ def _scan(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
     for layer in model.layers:
         inner = getattr(layer, "layer", layer)
         kind = type(inner).__name__
-        if isinstance(inner, (tf_keras.layers.InputLayer, tfmot.quantization.keras.QuantizeLayer)):
+        if isinstance(inner, (tf_keras.layers.InputLayer, QuantizeLayer)):
             continue
         found = directions(inner)
         if isinstance(inner, QuantBidirectional) or any(d.go_backwards for d in found):
@@ -140,8 +139,3 @@ def _scan(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
         raise InputError("form: 'step' needs a recurrent layer; this model has none")
     return scan, (features,)
 
-
-def layer_of(message: str, model: tf_keras.Model) -> str | None:
-    """The layer of ``model`` that a converter message names."""
-    names = sorted((getattr(layer, "layer", layer).name for layer in model.layers), key=len, reverse=True)
-    return next((name for name in names if re.search(rf"\b(quant_)?{re.escape(name)}\b", message)), None)

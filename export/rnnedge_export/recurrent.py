@@ -67,6 +67,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
         return (batch, steps, self.units) if self.return_sequences else (batch, self.units)
 
     def build(self, input_shape: Any) -> None:
+        self.steps = int(input_shape[1])
         for name, shape in self.settings["weight_shapes"].items():
             setattr(self, name, self.add_weight(name=name, shape=tuple(shape), initializer="zeros"))
         self.quantizers = {

@@ -90,3 +90,9 @@ def _plain(config: Any) -> Any:
         for key, value in config.items()
         if key not in DROPPED and not key.endswith(("_initializer", "_regularizer", "_constraint"))
     }
+
+
+def twin_error(model: keras.Model, twin: tf_keras.Model, x: np.ndarray) -> float:
+    """The largest absolute difference between the outputs of ``model`` and of its ``twin`` on ``x [N, ...]``."""
+    ours = np.asarray(keras.ops.convert_to_numpy(model(x, training=False)), np.float32)
+    return float(np.abs(ours - twin(x, training=False).numpy()).max())

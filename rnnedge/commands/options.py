@@ -22,11 +22,19 @@ group = click.option(
     metavar="REGEX",
     help="For a folder: images with the same match stay on one side of the split, as in '_person(\\d+)_'.",
 )
-strict = click.option("--strict", is_flag=True, help="Stop at an image that cannot be decoded instead of skipping it.")
-overrides = click.option(
-    "--set", "overrides", metavar="SECTION.KEY=VALUE", multiple=True, help="Change a value of the recipe; repeatable."
+strict = click.option(
+    "--strict", is_flag=True, help="Stop at an image that cannot be decoded instead of skipping it."
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on stdout.")
+overrides = click.option(
+    "--set",
+    "overrides",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Change a value of the recipe; repeatable.",
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the figures as one JSON object on stdout."
+)
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,9 @@ from rnnedge.commands import options
 @click.command()
 @click.argument("recipe", required=False)
 @options.overrides
-@click.option("--out", type=click.Path(path_type=Path), help="Write the recipe with every value to this TOML file.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write the recipe with every value to this TOML file."
+)
 @options.as_json
 def command(recipe: str | None, overrides: tuple[str, ...], out: Path | None, as_json: bool) -> None:
     """List the packaged recipes, or print one with every value.

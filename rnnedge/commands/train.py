@@ -56,7 +56,7 @@ def command(
         options.print_json(result.to_dict() | {"out": str(folder)})
         return
     click.echo(
-        f"{result.recipe} on {result.data}: val accuracy {result.val_accuracy:.4f} ({result.images['val']} images, "
-        f"epoch {result.best_epoch} of {result.epochs}), {result.parameters:,} weights, {result.seconds:.0f} s on "
-        f"{result.backend}\n{folder / 'model.keras'}"
+        f"{result.recipe} on {result.data}: val accuracy {result.val_accuracy:.4f} "
+        f"({result.images['val']} images, epoch {result.best_epoch} of {result.epochs}), "
+        f"{result.parameters:,} weights, {result.seconds:.0f} s on {result.backend}\n{folder / 'model.keras'}"
     )

@@ -4,3 +4,4 @@ from rnnedge.data.augment import Augment
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.load import load_data
 
+__all__ = ["Augment", "Dataset", "load_data"]

@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
-
 from rnnedge_device.errors import InputError
 
-BORDERS = {"constant": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
+BORDERS = {
+    "constant": cv2.BORDER_CONSTANT,
+    "replicate": cv2.BORDER_REPLICATE,
+    "reflect": cv2.BORDER_REFLECT_101,
+}
 LIMITS = {
     "shift": (1, "share of the image's side"),
     "rotate": (180, "degrees"),
@@ -70,7 +73,10 @@ class Augment:
             gain = (1 + self.contrast) ** steep
             mean = float(image.mean()) if gain != 1 else 0.0
             image = cv2.convertScaleAbs(
-                np.maximum(image * np.float32(gain) + np.float32(mean * (1 - gain) + self.brightness * 255 * light), 0)
+                np.maximum(
+                    image * np.float32(gain) + np.float32(mean * (1 - gain) + self.brightness * 255 * light),
+                    0,
+                )
             )
         if self.blur and (sigma := self.blur * abs(soft)) > 0.05:
             image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.backend import use_backend
 from rnnedge.data.augment import Augment
 from rnnedge.data.dataset import Dataset
-from rnnedge_device.preprocess import Preprocess
 
 use_backend()
 
@@ -28,7 +28,7 @@ def to_pixels(dataset: Dataset, preprocess: Preprocess) -> np.ndarray:
 
 
 def to_inputs(pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
-    """The second half: model inputs float32 ``[N, h, w, c]`` of pixels uint8 ``[N, h, w, c]``, in one look-up."""
+    """The second half: inputs float32 ``[N, h, w, c]`` of pixels uint8 ``[N, h, w, c]``, in one look-up."""
     count, h, w, c = pixels.shape
     return preprocess.look_up(pixels.reshape(count * h, w, c), preprocess.table).reshape(pixels.shape)
 
@@ -36,9 +36,9 @@ def to_inputs(pixels: np.ndarray, preprocess: Preprocess) -> np.ndarray:
 class Batches(keras.utils.PyDataset):
     """The batches of one epoch: float32 ``[B, h, w, c]`` and int64 labels ``[B]``.
 
-    Order and augmentation are a pure function of (seed, epoch, index), so that an epoch can be entered in its middle.
-    Every batch has the same size (the images that do not fill the last one wait for another epoch's order): a smaller
-    last batch would compile a second training step.
+    Order and augmentation are a pure function of (seed, epoch, index), so that an epoch can be entered in its
+    middle. Every batch has the same size (the images that do not fill the last one wait for another epoch's
+    order): a smaller last batch would compile a second training step.
 
     Args:
         pixels: uint8 ``[N, h, w, c]``, from :func:`to_pixels`.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-
 from rnnedge_device.errors import InputError
 
 
@@ -15,7 +14,8 @@ class Dataset:
     """Images with labels.
 
     Attributes:
-        images: N images, each uint8 ``[H, W]`` grey or ``[H, W, 3]`` BGR as OpenCV delivers it; sizes may differ.
+        images: N images, each uint8 ``[H, W]`` grey or ``[H, W, 3]`` BGR as OpenCV delivers it; sizes may
+            differ.
         labels: int64 ``[N]``, each from 0 to ``len(names) - 1``.
         names: the class names in label order.
         ids: N stable names of the images (a path inside the folder, or ``digits/0042``).
@@ -24,7 +24,7 @@ class Dataset:
         skipped: paths of images that could not be decoded and are not among ``images``.
     """
 
-    images: Sequence[np.ndarray]
+    images: Sequence[np.ndarray] | np.ndarray
     labels: np.ndarray
     names: list[str]
     ids: list[str]
@@ -41,13 +41,19 @@ class Dataset:
                 f"{self.name}: labels are {labels.dtype} {list(labels.shape)}; must be integers of shape [N]"
             )
         if len(labels) != count or len(self.ids) != count:
-            raise InputError(f"{self.name}: {count} images, {len(labels)} labels and {len(self.ids)} ids; must be equal")
+            raise InputError(
+                f"{self.name}: {count} images, {len(labels)} labels and {len(self.ids)} ids; must be equal"
+            )
         if count and (labels.min() < 0 or labels.max() >= len(self.names)):
             bad = labels.min() if labels.min() < 0 else labels.max()
             raise InputError(f"{self.name}: label {bad} is out of range; allowed: 0 to {len(self.names) - 1}")
         object.__setattr__(self, "labels", labels.astype(np.int64))
+        # Files are decoded to the right form when they are read; arrays come from anywhere.
         if isinstance(self.images, np.ndarray):
             _check_image(self.name, self.images.dtype, self.images.shape[1:])
+        elif isinstance(self.images, list):
+            for image in self.images:
+                _check_image(self.name, image.dtype, image.shape)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -57,7 +63,9 @@ class Dataset:
         index = np.asarray(indices, np.int64)
         images = self.images[index] if isinstance(self.images, np.ndarray) else Selection(self.images, index)
         ids = [self.ids[i] for i in index]
-        return Dataset(images, self.labels[index], self.names, ids, self.name, split or self.split, self.skipped)
+        return Dataset(
+            images, self.labels[index], self.names, ids, self.name, split or self.split, self.skipped
+        )
 
 
 class Selection(Sequence[np.ndarray]):

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
+from rnnedge_device.errors import InputError, SourceError
+from rnnedge_device.images import IMAGE_SUFFIXES, list_images, read_image
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import split_by_hash
-from rnnedge_device.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 VAL, TEST = 0.15, 0.15
 
 # OpenCV decodes a file that was cut off and only warns; these end marks tell.
@@ -34,27 +33,17 @@ class ImageFiles(Sequence[np.ndarray]):
     def __getitem__(self, item):  # type: ignore[no-untyped-def]
         if isinstance(item, slice):
             return ImageFiles(self.paths[item])
-        image = read_image(self.paths[item])
-        if image is None:
-            raise InputError(f"{self.paths[item]}: could be decoded when the folder was read, and no longer can")
-        return image
+        return read_image(self.paths[item])
 
 
-def read_image(path: Path) -> np.ndarray | None:
-    """Decode a file to uint8 ``[H, W, 3]`` BGR, or None where it is damaged or not an image."""
+def decodes(path: Path) -> bool:
+    """Whether a file is a whole image."""
     try:
         data = path.read_bytes()
-    except OSError:
-        return None
-    for start, end in END_MARKS.items():
-        if data.startswith(start) and end not in data[-1024:]:
-            return None
-    if not data:
-        return None
-    try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
+        cut_off = any(data.startswith(start) and end not in data[-1024:] for start, end in END_MARKS.items())
+        return not cut_off and read_image(path) is not None
+    except (SourceError, OSError):
+        return False
 
 
 def load_folder(
@@ -62,18 +51,24 @@ def load_folder(
 ) -> Dataset:
     """Load a split of a folder of class sub-folders; see :func:`rnnedge.data.load_data`.
 
-    Class names are the sub-folders' names in sorted order. The split follows each file's relative path (or its group),
-    so that files added later do not move the others.
+    Class names are the sub-folders' names in sorted order. The split follows each file's relative path (or
+    its group), so that files added later do not move the others.
     """
     root = Path(path)
     if not root.is_dir():
         raise InputError(f"data=folder:{path}: is not a folder")
-    files = {d.name: _images_in(d) for d in sorted(root.iterdir()) if d.is_dir() and not d.name.startswith(".")}
+    files = {
+        d.name: list_images(d) for d in sorted(root.iterdir()) if d.is_dir() and not d.name.startswith(".")
+    }
     files = {name: found for name, found in files.items() if found}
     if not files:
-        raise InputError(f"data=folder:{path}: has no class sub-folder with images ({', '.join(SUFFIXES)})")
+        raise InputError(
+            f"data=folder:{path}: has no class sub-folder with images ({', '.join(IMAGE_SUFFIXES)})"
+        )
     if len(files) < 2:
-        raise InputError(f"data=folder:{path}: has images of one class only ({next(iter(files))}); needs two or more")
+        raise InputError(
+            f"data=folder:{path}: has images of one class only ({next(iter(files))}); needs two or more"
+        )
 
     names = list(files)
     paths = [(file, label) for label, name in enumerate(names) for file in files[name]]
@@ -81,7 +76,7 @@ def load_folder(
     chosen = split_by_hash(ids, split, val=VAL, test=TEST, group=group)
     good, skipped = [], []
     for index in chosen:
-        if read_image(paths[index][0]) is not None:
+        if decodes(paths[index][0]):
             good.append(index)
             continue
         if strict:
@@ -90,7 +85,8 @@ def load_folder(
         skipped.append(ids[index])
     if not good:
         raise InputError(
-            f"data=folder:{path}: split {split!r} has no images ({len(ids)} files in all, {len(skipped)} damaged)"
+            f"data=folder:{path}: split {split!r} has no images "
+            f"({len(ids)} files in all splits, {len(skipped)} damaged here)"
         )
     return Dataset(
         ImageFiles([paths[i][0] for i in good]),
@@ -101,7 +97,3 @@ def load_folder(
         split,
         skipped,
     )
-
-
-def _images_in(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())

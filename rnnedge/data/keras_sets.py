@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+from rnnedge_device.errors import InputError
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import split_by_class
-from rnnedge_device.errors import InputError
 
 # The sets come as train and test; val is this share of each class of train.
 VAL = 0.10
 
 DIGITS = [str(i) for i in range(10)]
-FASHION = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
-CIFAR = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck".split(",")
+FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"]
+FASHION += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+CIFAR = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CLASSES = {"mnist": DIGITS, "fashion_mnist": FASHION, "cifar10": CIFAR}
 
 Pairs = tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -28,11 +31,11 @@ def load_keras_set(name: str, split: str) -> Dataset:
     ``$RNNEDGE_DATA/mnist/mnist.npz``, where it exists, is read instead of Keras's own cache.
     """
     (x_train, y_train), (x_test, y_test) = _arrays(name)
-    train = _dataset(name, "train", x_train, y_train)
-    test = _dataset(name, "test", x_test, y_test)
     if split == "test":
-        return test
+        return _dataset(name, "test", x_test, y_test)
+    train = _dataset(name, "train", x_train, y_train)
     if split == "all":
+        test = _dataset(name, "test", x_test, y_test)
         images = np.concatenate([train.images, test.images])
         labels = np.concatenate([train.labels, test.labels])
         return Dataset(images, labels, train.names, train.ids + test.ids, name)
@@ -74,7 +77,7 @@ def _read_npz(path: Path) -> Pairs:
             if missing:
                 raise InputError(f"{path}: has no array {', '.join(missing)}; needs {', '.join(keys)}")
             x_train, y_train, x_test, y_test = (archive[key] for key in keys)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: cannot be read as an .npz archive: {error}") from error

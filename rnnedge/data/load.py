@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from rnnedge_device.errors import InputError
+
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import check_split
-from rnnedge_device.errors import InputError
 
 NAMES = ("digits", "mnist", "fashion_mnist", "cifar10", "folder:PATH")
 
@@ -13,8 +14,8 @@ def load_data(spec: str, split: str = "train", *, group: str | None = None, stri
     """Load a data set by its name.
 
     Args:
-        spec: ``digits`` (scikit-learn's scans, no download), ``mnist``, ``fashion_mnist``, ``cifar10`` (downloaded once
-            and cached by Keras) or ``folder:PATH`` (one sub-folder of images a class).
+        spec: ``digits`` (scikit-learn's scans, no download), ``mnist``, ``fashion_mnist``, ``cifar10``
+            (downloaded once and cached by Keras) or ``folder:PATH`` (one sub-folder of images a class).
         split: ``train``, ``val``, ``test`` or ``all``. No image lies in two of the first three.
         group: for a folder, a regular expression on the relative path; all images of a match go to one side.
         strict: stop at an image that cannot be decoded, instead of skipping it with a count.

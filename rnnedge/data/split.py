@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-
 from rnnedge_device.errors import InputError
 
 SPLITS = ("train", "val", "test", "all")
@@ -34,8 +33,9 @@ def split_by_hash(
         names: relative paths.
         split: ``train``, ``val``, ``test`` or ``all``.
         val, test: shares of the whole, the rest is ``train``.
-        group: a regular expression searched in each name. Names with the same match (its groups, or all of it where it
-            has none) fall on the same side, so that one person's images never lie in train and test at once.
+        group: a regular expression searched in each name. Names with the same match (its groups, or all of it
+            where it has none) fall on the same side, so that one person's images never lie in train and test
+            at once.
     """
     check_split(split)
     keys = list(names) if not group else [group_key(name, group) for name in names]
@@ -54,7 +54,9 @@ def group_key(name: str, pattern: str) -> str:
     return "\0".join(text or "" for text in match.groups()) if match.groups() else match.group()
 
 
-def split_by_class(names: Sequence[str], labels: np.ndarray, split: str, *, val: float, test: float) -> np.ndarray:
+def split_by_class(
+    names: Sequence[str], labels: np.ndarray, split: str, *, val: float, test: float
+) -> np.ndarray:
     """Indices of a split with the same shares in every class, for a data set whose members never change."""
     check_split(split)
     if split == "all":
@@ -65,5 +67,7 @@ def split_by_class(names: Sequence[str], labels: np.ndarray, split: str, *, val:
         members = np.flatnonzero(labels == label)
         members = members[np.argsort(order[members], kind="stable")]
         first, second = round(len(members) * test), round(len(members) * (test + val))
-        chosen.append({"test": members[:first], "val": members[first:second], "train": members[second:]}[split])
+        chosen.append(
+            {"test": members[:first], "val": members[first:second], "train": members[second:]}[split]
+        )
     return np.sort(np.concatenate(chosen))

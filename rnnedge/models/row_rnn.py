@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnnedge.backend import use_backend
 from rnnedge_device.errors import InputError
+
+from rnnedge.backend import use_backend
 
 use_backend()
 
@@ -41,13 +42,14 @@ def row_rnn(
         units: state size of each layer and direction.
         layers: stacked recurrent layers; only the last returns its final state alone.
         bidirectional: read the sequence in both directions and concatenate them.
-        scan: ``rows`` (h steps of w·c), ``columns`` (w steps of h·c) or ``pixels`` (h·w steps of c, raster order).
-        rows_per_step: rows (columns, pixels) that make one time step. Rows or columns that do not fill the last step
-            are padded with zeros; pixels must divide evenly.
+        scan: ``rows`` (h steps of w·c), ``columns`` (w steps of h·c) or ``pixels`` (h·w steps of c, raster
+            order).
+        rows_per_step: rows (columns, pixels) that make one time step. Rows or columns that do not fill the
+            last step are padded with zeros; pixels must divide evenly.
         dropout: rate between the recurrent layers and before the logits, 0 to below 1.
         irnn: for ``simple_rnn``: ReLU and an identity recurrent kernel (Le, Jaitly and Hinton 2015).
-        stem: convolutions before the scan: a number is a 3x3 convolution of that many filters with batch normalisation
-            and ReLU, ``"pool"`` is a 2x2 max pooling.
+        stem: convolutions before the scan: a number is a 3x3 convolution of that many filters with batch
+            normalisation and ReLU, ``"pool"`` is a 2x2 max pooling.
 
     Raises:
         InputError: an argument is out of range; the message names it, its value and what is allowed.
@@ -76,7 +78,8 @@ def row_rnn(
         x = keras.layers.Bidirectional(layer, name=f"both_{index}")(x) if bidirectional else layer(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout_{index}")(x)
-    # The logits stay float32 under mixed precision: a softmax of half-precision logits loses the small classes.
+    # The logits stay float32 under mixed precision: a softmax of half-precision logits loses the small
+    # classes.
     logits = keras.layers.Dense(classes, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name=name)
 
@@ -88,11 +91,15 @@ def _stem(x: Any, stem: Sequence[int | str]) -> Any:
     for index, block in enumerate(stem):
         if block == POOL:
             if min(x.shape[1:3]) < 2:
-                raise InputError(f"stem={list(stem)!r}: block {index} pools an image of {x.shape[1]}x{x.shape[2]}")
+                raise InputError(
+                    f"stem={list(stem)!r}: block {index} pools an image of {x.shape[1]}x{x.shape[2]}"
+                )
             x = keras.layers.MaxPooling2D(2, name=f"stem_pool_{index}")(x)
             continue
         if isinstance(block, bool) or not isinstance(block, int) or block < 1:
-            raise InputError(f"stem={list(stem)!r}: block {index} is {block!r}; allowed: a filter count or {POOL!r}")
+            raise InputError(
+                f"stem={list(stem)!r}: block {index} is {block!r}; allowed: a filter count or {POOL!r}"
+            )
         x = keras.layers.Conv2D(block, 3, padding="same", use_bias=False, name=f"stem_conv_{index}")(x)
         x = keras.layers.BatchNormalization(name=f"stem_norm_{index}")(x)
         x = keras.layers.ReLU(name=f"stem_relu_{index}")(x)
@@ -104,7 +111,9 @@ def _sequence(x: Any, scan: str, rows_per_step: int) -> Any:
     if scan == "pixels":
         _, h, w, c = x.shape
         if h * w % rows_per_step:
-            raise InputError(f"rows_per_step={rows_per_step}: does not divide the {h * w} pixels of scan='pixels'")
+            raise InputError(
+                f"rows_per_step={rows_per_step}: does not divide the {h * w} pixels of scan='pixels'"
+            )
         return keras.layers.Reshape((h * w // rows_per_step, rows_per_step * c), name="pixels")(x)
     if scan == "columns":
         x = keras.layers.Permute((2, 1, 3), name="transpose")(x)
@@ -132,7 +141,9 @@ def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
     if len(sizes) != 3 or not whole or sizes[2] not in (1, 3):
-        raise InputError(f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey) or 3 (colour)")
+        raise InputError(
+            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey) or 3 (colour)"
+        )
     return sizes
 
 

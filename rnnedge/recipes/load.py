@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-
-from rnnedge.recipes.schema import Recipe
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
+
+from rnnedge.recipes.schema import Recipe
 
 
 def list_recipes() -> dict[str, str]:
@@ -25,8 +25,8 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     """A packaged recipe by name, or a TOML file by path, with ``section.key=value`` overrides.
 
     Raises:
-        InputError: no such recipe, not TOML, an unknown key, a wrong type or a value out of range; the message names
-            the key, the value received and what is allowed.
+        InputError: no such recipe, not TOML, an unknown key, a wrong type or a value out of range; the
+            message names the key, the value received and what is allowed.
     """
     packaged = _packaged()
     path = Path(name_or_path)
@@ -35,7 +35,9 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     elif path.is_file():
         name, text = path.stem, path.read_text(encoding="utf-8")
     else:
-        raise InputError(f"recipe={str(name_or_path)!r}: is neither a file nor one of {', '.join(sorted(packaged))}")
+        raise InputError(
+            f"recipe={str(name_or_path)!r}: is neither a file nor one of {', '.join(sorted(packaged))}"
+        )
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,11 +95,12 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _problem(error: Any) -> str:
     """One validation error as text: the key, what it received, what is allowed."""
-    where = [part for part in error["loc"] if isinstance(part, str) and "[" not in part]
+    # What follows section and key names pydantic's own parts (an index, a member of a union).
+    where = [str(part) for part in error["loc"][:2]]
     key = ".".join(where)
     if error["type"] == "extra_forbidden":
         return f"unknown key {key!r} (value {error['input']!r}); allowed: {', '.join(_keys(where[:-1]))}"
-    return f"{key}={error['input']!r}: {error['msg']}"
+    return f"{key}={error['input']!r}: {error['msg'].replace('Input should', 'must')}"
 
 
 def _keys(sections: list[str]) -> list[str]:
@@ -108,5 +111,3 @@ def _keys(sections: list[str]) -> list[str]:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return []
     return sorted(model.model_fields)
-
-

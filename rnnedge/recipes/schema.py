@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.data.augment import LIMITS, Augment
-from rnnedge_device.preprocess import Preprocess
 
 Whole = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -109,7 +109,9 @@ class Recipe(Section):
     def preprocess(self) -> Preprocess:
         """The preprocessing that training, export and device share."""
         d = self.data
-        return Preprocess((d.size[0], d.size[1]), d.color, d.fit, 1 / 255, tuple(d.mean), tuple(d.std), d.invert)
+        return Preprocess(
+            (d.size[0], d.size[1]), d.color, d.fit, 1 / 255, tuple(d.mean), tuple(d.std), d.invert
+        )
 
     def augmentation(self) -> Augment:
         """The training images' random changes."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from rnnedge.backend import use_backend
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
+
+from rnnedge.backend import use_backend
 
 use_backend()
 
@@ -43,11 +44,15 @@ class Progress:
 
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
-    """Write weights, dropout seeds, optimiser and running metrics with the progress; the old file stays on failure."""
-    arrays = {f"{kind}{i}": value for kind, values in _state(model).items() for i, value in enumerate(_numpy(values))}
+    """Write weights, dropout seeds, optimiser and running metrics; the old file stays on failure."""
+    arrays = {
+        f"{kind}{i}": value
+        for kind, values in _state(model).items()
+        for i, value in enumerate(_numpy(values))
+    }
     meta = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
     with atomic_path(path) as temporary:
-        np.savez(temporary, meta=meta, **arrays)
+        np.savez(temporary, meta=meta, **arrays)  # type: ignore[arg-type]
 
 
 def read_progress(path: Path) -> Progress:
@@ -59,8 +64,8 @@ def restore_checkpoint(path: Path, model: keras.Model) -> tuple[Progress, list[n
     """Put a checkpoint into a compiled model of the same recipe.
 
     Returns:
-        The progress, and the metrics' values: ``fit`` clears the metrics when an epoch begins, so the caller puts them
-        back after that.
+        The progress, and the metrics' values: ``fit`` clears the metrics when an epoch begins, so the caller
+        puts them back after that.
     """
     progress, arrays = _read(path)
     for kind, variables in _state(model).items():
@@ -97,7 +102,9 @@ def _read(path: Path) -> tuple[Progress, dict[str, np.ndarray]]:
             arrays = {name: archive[name] for name in archive.files}
         progress = Progress(**json.loads(arrays.pop("meta").tobytes()))
     except FileNotFoundError:
-        raise InputError(f"--resume: there is no checkpoint at {path}; train without --resume first") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"--resume: there is no checkpoint at {path}; train without --resume first"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: is not a checkpoint of this program: {error}") from None
     return progress, arrays

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
 
 from rnnedge.backend import use_backend
 from rnnedge.data import Dataset, load_data
@@ -23,8 +25,6 @@ from rnnedge.training.progress import ProgressBar
 from rnnedge.training.result import TrainResult
 from rnnedge.training.schedules import make_schedule
 from rnnedge.training.seeds import seeded
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
 
 use_backend()
 
@@ -44,26 +44,28 @@ def train(
 ) -> TrainResult:
     """Train a recipe's model on the ``train`` split, keep the best on ``val``; ``test`` is never read.
 
-    Writes into ``out``: ``recipe.toml`` (every value), ``model.keras`` (the best epoch, float32, without optimiser),
-    ``checkpoint/last.npz``, ``history.csv``, ``tensorboard/`` and, when done, ``train.json``.
+    Writes into ``out``: ``recipe.toml`` (every value), ``model.keras`` (the best epoch, float32, without
+    optimiser), ``checkpoint/last.npz``, ``history.csv``, ``tensorboard/`` and, when done, ``train.json``.
 
     Args:
         recipe: see :func:`rnnedge.recipes.load_recipe`.
         out: the run's folder, made if missing.
-        resume: go on from the folder's checkpoint; the result is bit for bit that of an uninterrupted training (same
-            machine, backend and versions).
+        resume: go on from the folder's checkpoint; the result is bit for bit that of an uninterrupted
+            training (same machine, backend and versions).
         overwrite: replace a training that lies in ``out``.
         strict: stop at an image that cannot be decoded.
         bar: where to show progress; None shows nothing.
 
     Raises:
-        InputError: bad data or recipe values, ``out`` in use, nothing to resume, another recipe than the checkpoint's,
-            or a loss that is no longer finite.
+        InputError: bad data or recipe values, ``out`` in use, nothing to resume, another recipe than the
+            checkpoint's, or a loss that is no longer finite.
     """
     out = Path(out)
     _prepare(out, recipe, resume, overwrite)
     group = recipe.data.group or None
-    sets = {split: load_data(recipe.data.name, split, group=group, strict=strict) for split in ("train", "val")}
+    sets = {
+        split: load_data(recipe.data.name, split, group=group, strict=strict) for split in ("train", "val")
+    }
     return _Run(recipe, out, sets, bar or ProgressBar(quiet=True)).go(resume)
 
 
@@ -82,11 +84,15 @@ def _prepare(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
         before = load_recipe(out / "recipe.toml").model_dump()
         changed = _changes(before, recipe.model_dump())
         if changed:
-            raise InputError(f"--resume: the recipe is not the one {out} was begun with: {'; '.join(changed)}")
+            raise InputError(
+                f"--resume: the recipe is not the one {out} was begun with: {'; '.join(changed)}"
+            )
         return
     if (out / CHECKPOINT).exists() or (out / "model.keras").exists():
         if not overwrite:
-            raise InputError(f"--out {out}: holds a training already; use --resume, --overwrite or another folder")
+            raise InputError(
+                f"--out {out}: holds a training already; use --resume, --overwrite or another folder"
+            )
         for name in ("model.keras", "train.json", "history.csv", "recipe.toml"):
             (out / name).unlink(missing_ok=True)
         for name in ("checkpoint", "tensorboard"):
@@ -102,7 +108,7 @@ def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> l
         new = now[key]
         if isinstance(old, dict):
             found += [] if key == "quantize" else _changes(old, new, f"{key}.")
-        elif old != new and key not in ("name", "description") or (key == "name" and prefix and old != new):
+        elif old != new and (prefix or key not in ("name", "description")):
             found.append(f"{prefix}{key} was {old!r}, now {new!r}")
     return found
 
@@ -157,7 +163,9 @@ class _Run:
             decay=t.decay,
         )
         model.compile(
-            make_optimizer(t.optimizer, schedule, clip=t.clip, clip_at=t.clip_at, weight_decay=t.weight_decay),
+            make_optimizer(
+                t.optimizer, schedule, clip=t.clip, clip_at=t.clip_at, weight_decay=t.weight_decay
+            ),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         )
@@ -193,18 +201,24 @@ class _Run:
             workers=2,
             max_queue_size=8,
         )
-        logs = self.model.fit(batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks).history
-        row = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
+        logs = self.model.fit(
+            batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks
+        ).history
+        row: dict[str, float] = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
         row |= {"loss": float(logs["loss"][-1]), "accuracy": float(logs["accuracy"][-1])}
         if not np.isfinite(row["loss"]):
             raise InputError(
-                f"the loss is {row['loss']} after epoch {epoch + 1}: lower train.learning_rate ({t.learning_rate}) "
+                f"the loss is {row['loss']} after epoch {epoch + 1}: "
+                f"lower train.learning_rate ({t.learning_rate}) "
                 f"or clip gradients (train.clip={t.clip!r}, train.clip_at={t.clip_at})"
             )
         self.kept.set_weights(self.model.get_weights())
         logits = predict_logits(self.kept, self.val_inputs)
         labels = self.sets["val"].labels
-        row |= {"val_loss": mean_loss(logits, labels), "val_accuracy": float(np.mean(logits.argmax(1) == labels))}
+        row |= {
+            "val_loss": mean_loss(logits, labels),
+            "val_accuracy": float(np.mean(logits.argmax(1) == labels)),
+        }
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         p.seconds = before + time.monotonic() - begin
         row["seconds"] = round(p.seconds - sum(r["seconds"] for r in p.history), 3)
@@ -212,9 +226,12 @@ class _Run:
         return row
 
     def _close_epoch(self, row: dict[str, float]) -> None:
-        """Count the epoch as done. The model is written before the checkpoint says so: a stop between repeats it."""
+        """Count the epoch as done. The model is written first: a stop in between repeats the epoch."""
         p, t = self.progress, self.recipe.train
-        better = not p.best or (row["val_accuracy"], -row["val_loss"]) > (p.best["val_accuracy"], -p.best["val_loss"])
+        better = not p.best or (row["val_accuracy"], -row["val_loss"]) > (
+            p.best["val_accuracy"],
+            -p.best["val_loss"],
+        )
         p.history.append(row)
         p.epoch, p.batch = p.epoch + 1, 0
         p.stale = 0 if better else p.stale + 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnedge.backend import use_backend
 from rnnedge_device.errors import InputError
+
+from rnnedge.backend import use_backend
 
 use_backend()
 
@@ -28,8 +29,8 @@ def make_optimizer(
     Args:
         name: one of :data:`OPTIMIZERS`; ``momentum`` is sgd with Nesterov momentum 0.9.
         learning_rate: a rate or a schedule.
-        clip: ``norm`` (each weight's gradient to an L2 norm of at most ``clip_at``), ``global_norm`` (all gradients
-            together), ``value`` (each entry to ±``clip_at``) or ``none``.
+        clip: ``norm`` (each weight's gradient to an L2 norm of at most ``clip_at``), ``global_norm`` (all
+            gradients together), ``value`` (each entry to ±``clip_at``) or ``none``.
         clip_at: the bound, above 0.
         weight_decay: decoupled weight decay, for any of them; not on biases and normalisation.
     """

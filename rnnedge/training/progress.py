@@ -38,7 +38,9 @@ class ProgressBar:
 
     def epoch(self, epoch: int, epochs: int, steps: int, done: int = 0) -> None:
         """Begin epoch ``epoch`` (from 1) of ``epochs`` with ``steps`` batches, ``done`` of them finished."""
-        self._bar.reset(self._task, total=steps, completed=done, description=f"epoch {epoch}/{epochs}", note="")
+        self._bar.reset(
+            self._task, total=steps, completed=done, description=f"epoch {epoch}/{epochs}", note=""
+        )
 
     def step(self, loss: float | None = None) -> None:
         """One batch is done."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnedge.backend import use_backend
 from rnnedge_device.errors import InputError
+
+from rnnedge.backend import use_backend
 
 use_backend()
 
@@ -27,8 +28,8 @@ def make_schedule(
     """A schedule over ``steps`` steps.
 
     Args:
-        name: ``constant``; ``cosine`` (to zero at ``steps``); ``step`` (times ``decay`` at every ``step_every``);
-            ``exponential`` (smoothly times ``decay`` in every ``step_every`` steps).
+        name: ``constant``; ``cosine`` (to zero at ``steps``); ``step`` (times ``decay`` at every
+            ``step_every``); ``exponential`` (smoothly times ``decay`` in every ``step_every`` steps).
         learning_rate: the rate after the warm-up.
         steps: length of the whole training, warm-up included.
         warmup: first steps, over which the rate rises linearly from zero.
@@ -38,7 +39,9 @@ def make_schedule(
     make: dict[str, Any] = {
         "constant": lambda: Constant(learning_rate),
         "cosine": lambda: keras.optimizers.schedules.CosineDecay(learning_rate, rest),
-        "step": lambda: keras.optimizers.schedules.ExponentialDecay(learning_rate, step_every, decay, staircase=True),
+        "step": lambda: keras.optimizers.schedules.ExponentialDecay(
+            learning_rate, step_every, decay, staircase=True
+        ),
         "exponential": lambda: keras.optimizers.schedules.ExponentialDecay(learning_rate, step_every, decay),
     }
     if name not in make:

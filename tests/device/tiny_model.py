@@ -1,4 +1,4 @@
-"""Makes a real, tiny recurrent classifier in every form, without the exporter. Run as `python tiny_model.py OUT`.
+"""Makes a real, tiny recurrent classifier in every form, without the exporter: `tiny_model.py OUT`.
 
 An LSTM over the rows of scikit-learn's 8x8 digit scans, trained for a few seconds, quantised by fake
 quantisation with fixed ranges. In a process of its own, so that no device test has TensorFlow beside it.
@@ -106,7 +106,8 @@ def convert(functions, io, owner=None):
 
 def main(out):
     digits = load_digits()
-    images, labels = (digits.images / 16).astype(np.float32), digits.target
+    scans, labels = np.round(digits.images * 255 / 16).astype(np.uint8), digits.target
+    images = scans.astype(np.float32) / 255
     model, weights = train(images, labels)
     graphs = Functions(weights)
     image = {"x": (1, ROWS, COLUMNS, 1)}
@@ -126,12 +127,11 @@ def main(out):
     stock.set_weights(model.get_weights())
     fused = {"fused": (lambda x: {"y": stock(x, training=False)}, {"x": (1, ROWS, COLUMNS)})}
     (out / "fused.tflite").write_bytes(convert(fused, tf.float32, stock))
-    held_out = images[TRAIN:]
     np.savez(
         out / "held_out.npz",
-        images=np.round(digits.images[TRAIN:] * 255 / 16).astype(np.uint8),
+        images=scans[TRAIN:],
         labels=labels[TRAIN:].astype(np.int64),
-        float_y=model.predict(held_out, verbose=0),
+        float_y=model.predict(images[TRAIN:], verbose=0),
     )
 
 

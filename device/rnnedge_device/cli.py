@@ -1,0 +1,200 @@
+"""`rnnedge-run`: a bundle on a source of frames.
+
+Exit codes: 0 done, 1 the self-test or the run failed, 2 bad input, 130 Ctrl-C.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rnnedge_device.errors import InputError, SourceLostError
+
+if TYPE_CHECKING:
+    from rnnedge_device.bundle import Bundle
+    from rnnedge_device.source import Source
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Examples:
+  rnnedge-run digits.rnnedge --source 0 --jsonl -
+  rnnedge-run digits.rnnedge --source clip.mp4 --save seen.mp4 --json
+  rnnedge-run digits.rnnedge --selftest""",
+)
+@click.argument("bundle")
+@click.option(
+    "--source",
+    metavar="S",
+    help="Camera (0 or /dev/video0), video file, image file, folder of images, or "
+    "synthetic[:WxH[@FPS][xFRAMES]].",
+)
+@click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
+@click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
+@click.option("--jsonl", metavar="FILE|-", help="Write an event a line to FILE, or - for stdout.")
+@click.option("--show", is_flag=True, help="Show the annotated frames in a window.")
+@click.option("--save", metavar="FILE", help="Write the annotated frames to a video (.mp4, .avi).")
+@click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
+)
+def run(bundle: str, source: str | None, as_json: bool, selftest: bool, **options: Any) -> int:
+    """Run BUNDLE on the frames of a source and report what it sees."""
+    # Imported here, so that --help and a wrong option answer at once.
+    from rnnedge_device.bundle import read_bundle
+
+    if source is None and not selftest:
+        raise click.UsageError("give --source, --selftest, or both")
+    loaded = read_bundle(bundle)
+    report: dict[str, Any] = {"bundle": bundle}
+    if selftest:
+        from rnnedge_device.selftest import self_test
+
+        report["selftest"] = self_test(loaded, options["form"], options["threads"])
+        if not as_json:
+            _print_selftest(report["selftest"])
+        if not report["selftest"]["ok"] or source is None:
+            if as_json:
+                click.echo(json.dumps(report))
+            return 0 if report["selftest"]["ok"] else 1
+    return _stream(loaded, str(source), report, as_json, **options)
+
+
+def _stream(
+    bundle: "Bundle",
+    spec: str,
+    report: dict[str, Any],
+    as_json: bool,
+    *,
+    form: str | None,
+    threads: int,
+    max_frames: int | None,
+    jsonl: str | None,
+    show: bool,
+    save: str | None,
+) -> int:
+    from rnnedge_device import sinks
+    from rnnedge_device.classify import Classifier
+    from rnnedge_device.interpreter import runtime_version
+    from rnnedge_device.sources import open_source
+    from rnnedge_device.stream import Tally, stream
+
+    classifier = Classifier(bundle, form, threads)
+    with open_source(spec) as source:
+        tally = Tally(source)
+        try:
+            with _ctrl_c_stops(source) as interrupted, contextlib.ExitStack() as stack:
+                outputs = []
+                if jsonl:
+                    outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
+                if save:
+                    outputs.append(stack.enter_context(sinks.video_file(save, source.fps)))
+                if show:
+                    outputs.append(stack.enter_context(sinks.window(f"rnnedge: {spec}", source.stop)))
+                if not as_json and jsonl != "-":
+                    outputs.append(stack.enter_context(sinks.text_lines()))
+                stream(source, classifier, outputs, max_frames, tally)
+        finally:
+            if tally.frames:
+                report |= {"source": spec, "form": classifier.form.name, "runtime": runtime_version()}
+                report |= {**tally.to_dict(), "interrupted": bool(interrupted)}
+                _print_summary(report, as_json, to_stderr=jsonl == "-")
+    return 130 if interrupted else 0
+
+
+@contextlib.contextmanager
+def _ctrl_c_stops(source: "Source") -> Iterator[list[int]]:
+    """The first Ctrl-C ends the stream between two frames, so that files are whole; a second one kills."""
+    caught: list[int] = []
+
+    def stop(number: int, frame: Any) -> None:
+        caught.append(number)
+        source.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report), err=to_stderr)
+        return
+    latency = report["latency_us"]
+    click.echo(
+        f"{report['frames']} frames in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
+        f"{report['dropped']} dropped, {report['skipped']} skipped; {report['form']} on {report['runtime']}: "
+        f"median {latency['median']:.0f} us, p95 {latency['p95']:.0f} us",
+        err=to_stderr,
+    )
+
+
+def _print_selftest(result: dict[str, Any]) -> None:
+    for form in result["forms"]:
+        gap = f"{form['max_lsb']} LSB" if "max_lsb" in form else f"{form['max_abs']:.2g}"
+        click.echo(
+            f"self-test {'passed' if form['ok'] else 'FAILED'}: {form['form']}: {result['images']} images, "
+            f"{form['equal']:.1%} of outputs bit-equal, largest difference {gap} "
+            f"(allowed {form['allowed']:.2g}), {form['agree']:.0%} same label; "
+            f"{result['runtime']} on {result['machine']}"
+        )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command; ends the process with its exit code."""
+    # A label that the terminal cannot print must not end the stream.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(_exit_code(sys.argv[1:] if arguments is None else arguments))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        # Not click's main(): it has exit codes of its own for Ctrl-C and for a closed pipe.
+        with run.make_context("rnnedge-run", list(arguments)) as context:
+            code: int = run.invoke(context)
+        sys.stdout.flush()
+        return code
+    except click.exceptions.Exit as ended:  # --help
+        return ended.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        return problem.exit_code
+    except SourceLostError as problem:
+        return _fail(problem, 1)
+    except InputError as problem:
+        return _fail(problem, 2)
+    except BrokenPipeError:
+        # Whoever read our stdout (such as `head`) has enough.
+        _drop_stdout()
+        return 0
+    except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        return _fail(f"{problem}{'; the file of that name was left as it was' if full else ''}", 1)
+    except (KeyboardInterrupt, click.Abort):
+        _drop_stdout()
+        return 130
+
+
+def _drop_stdout() -> None:
+    # Python flushes stdout once more at the end, into a pipe that is closed or that nobody empties.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(problem: object, code: int) -> int:
+    click.echo(f"rnnedge-run: {problem}", err=True)
+    return code

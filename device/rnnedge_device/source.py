@@ -1,0 +1,68 @@
+"""What every source of frames is: something to iterate, to stop and to close."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame.
+
+    Args:
+        image: `uint8 [H, W]` or `[H, W, 3]` BGR.
+        index: its number in the source, from 0; a gap is a dropped frame.
+        ts_ms: milliseconds, never falling: the position in a video, else the time since the source was
+            opened.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    ts_ms: float
+
+
+class Source(ABC):
+    """Frames in order, once. A context manager that closes itself.
+
+    Args:
+        name: for messages and the summary.
+        fps: nominal frames a second, 0 where that has no meaning.
+        dropped: frames that came too fast and were left out, so far.
+        skipped: frames that could not be read, so far.
+    """
+
+    def __init__(self, name: str, fps: float = 0.0) -> None:
+        self.name, self.fps = name, fps
+        self.dropped = self.skipped = 0
+        self.stopped = False
+
+    @abstractmethod
+    def frames(self) -> Iterator[Frame]:
+        """The frames, whether stopped or not."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self.frames():
+            if self.stopped:
+                return
+            yield frame
+
+    def stop(self) -> None:
+        """End the iteration before its next frame. Safe in a signal handler and from another thread."""
+        self.stopped = True
+
+    def close(self) -> None:
+        """Give back what the source holds. Harmless when called again."""
+        self.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
