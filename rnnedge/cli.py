@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
         except InputError as error:
             raise BadInput(str(error)) from error
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
                 raise
             where = f" ({error.filename})" if error.filename else ""
             raise BadInput(

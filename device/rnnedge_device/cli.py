@@ -38,7 +38,11 @@ Examples:
 )
 @click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
-@click.option("--jsonl", metavar="FILE|-", help="Write an event a line to FILE, or - for stdout.")
+@click.option(
+    "--jsonl",
+    metavar="FILE|-",
+    help="Write an event a line to FILE (whole, at the end) or to - (stdout, at once).",
+)
 @click.option("--show", is_flag=True, help="Show the annotated frames in a window.")
 @click.option("--save", metavar="FILE", help="Write the annotated frames to a video (.mp4, .avi).")
 @click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
@@ -91,10 +95,12 @@ def _stream(
     from rnnedge_device.stream import Tally, stream
 
     classifier = Classifier(bundle, form, threads)
+    lost: SourceLostError | None = None
+    interrupted: list[int] = []
     with open_source(spec) as source:
         tally = Tally(source)
         try:
-            with _ctrl_c_stops(source) as interrupted, contextlib.ExitStack() as stack:
+            with _ctrl_c_stops(source, interrupted), contextlib.ExitStack() as stack:
                 outputs = []
                 if jsonl:
                     outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
@@ -104,19 +110,27 @@ def _stream(
                     outputs.append(stack.enter_context(sinks.window(f"rnnedge: {spec}", source.stop)))
                 if not as_json and jsonl != "-":
                     outputs.append(stack.enter_context(sinks.text_lines()))
-                stream(source, classifier, outputs, max_frames, tally)
+                try:
+                    stream(source, classifier, outputs, max_frames, tally)
+                except SourceLostError as problem:
+                    lost = problem  # what was seen before is worth its files
+        except InputError:
+            # A video cannot be made of nothing; after Ctrl-C that is no news.
+            if not interrupted or tally.frames:
+                raise
         finally:
             if tally.frames:
                 report |= {"source": spec, "form": classifier.form.name, "runtime": runtime_version()}
                 report |= {**tally.to_dict(), "interrupted": bool(interrupted)}
                 _print_summary(report, as_json, to_stderr=jsonl == "-")
+    if lost:
+        raise lost
     return 130 if interrupted else 0
 
 
 @contextlib.contextmanager
-def _ctrl_c_stops(source: "Source") -> Iterator[list[int]]:
+def _ctrl_c_stops(source: "Source", caught: list[int]) -> Iterator[None]:
     """The first Ctrl-C ends the stream between two frames, so that files are whole; a second one kills."""
-    caught: list[int] = []
 
     def stop(number: int, frame: Any) -> None:
         caught.append(number)
@@ -125,7 +139,7 @@ def _ctrl_c_stops(source: "Source") -> Iterator[list[int]]:
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        yield caught
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -36,6 +36,10 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     """Every image file in `folder` and below, sorted by relative path; hidden files are left out."""
     root = Path(folder)
-    found = [path for path in root.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
-    names = {path: path.relative_to(root).as_posix() for path in found}
-    return sorted((path for path in found if not f"/{names[path]}".count("/.")), key=names.__getitem__)
+    found = {}
+    for path in root.rglob("*"):
+        name = path.relative_to(root)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if not hidden and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+            found[name.as_posix()] = path
+    return [found[name] for name in sorted(found)]

@@ -9,11 +9,11 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "quantize": "quantize",
+    "quantize": "qat",
     "Quantized": "quantized",
-    "ptq": "ptq",
-    "audit": "audit",
-    "Audit": "audit",
+    "ptq": "posttraining",
+    "audit": "auditing",
+    "Audit": "auditing",
     "read_model": "flatbuffer",
 }
 __all__ = list(_HOMES)

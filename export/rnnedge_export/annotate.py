@@ -12,6 +12,7 @@ import tf_keras
 
 from rnnedge_export.bidirectional import QuantBidirectional
 from rnnedge_export.cells import cell_of
+from rnnedge_export.concatenate import QuantConcatenate
 from rnnedge_export.recurrent import QuantRecurrent
 from rnnedge_export.scheme import weight_quantizer
 
@@ -57,8 +58,8 @@ class RecurrentQuantizeConfig(_api.QuantizeConfig):
         return {}
 
 
-class OutputQuantizeConfig(RecurrentQuantizeConfig):
-    """For a layer without weights that tfmot's registry lacks (Rescaling): only its output is quantised."""
+class KeepScaleConfig(RecurrentQuantizeConfig):
+    """For AVERAGE_POOL_2D, whose int8 kernel keeps the scale of its input: a range of its own is refused."""
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
         return []
@@ -66,12 +67,24 @@ class OutputQuantizeConfig(RecurrentQuantizeConfig):
     def set_quantize_weights(self, layer: Any, quantize_weights: list) -> None:
         return None
 
+
+class OutputQuantizeConfig(KeepScaleConfig):
+    """For a layer that tfmot's registry lacks (Rescaling): only its output is quantised."""
+
     def get_output_quantizers(self, layer: Any) -> list:
         return [_api.quantizers.MovingAverageQuantizer(8, False, False, False)]
 
 
 SCOPE = {
-    cls.__name__: cls for cls in (QuantRecurrent, QuantBidirectional, RecurrentQuantizeConfig, OutputQuantizeConfig)
+    cls.__name__: cls
+    for cls in (
+        QuantRecurrent,
+        QuantBidirectional,
+        QuantConcatenate,
+        RecurrentQuantizeConfig,
+        KeepScaleConfig,
+        OutputQuantizeConfig,
+    )
 }
 
 
@@ -111,7 +124,12 @@ def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:
     def annotate(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if isinstance(layer, tf_keras.layers.Bidirectional) or type(layer) in RECURRENT:
             return _api.quantize_annotate_layer(_quantized_layer(layer), RecurrentQuantizeConfig())
+        if isinstance(layer, tf_keras.layers.Concatenate):
+            joined = QuantConcatenate(layer.axis, tied=_tied(layer), name=layer.name)
+            return _api.quantize_annotate_layer(joined, RecurrentQuantizeConfig())
         copy = type(layer).from_config(layer.get_config())
+        if isinstance(layer, tf_keras.layers.AveragePooling2D):
+            return _api.quantize_annotate_layer(copy, KeepScaleConfig())
         if isinstance(layer, tf_keras.layers.Rescaling):
             return _api.quantize_annotate_layer(copy, OutputQuantizeConfig())
         return _api.quantize_annotate_layer(copy)
@@ -122,7 +140,7 @@ def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:
             inner = getattr(target, "layer", target)
             if directions(inner):
                 _copy_weights(source, inner)
-            else:
+            elif source.weights:
                 inner.set_weights(source.get_weights())
         return _api.quantize_apply(annotated)
 
@@ -132,6 +150,21 @@ def _quantized_layer(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         return QuantRecurrent(**_settings(layer), name=layer.name)
     backward = {**_settings(layer.backward_layer), "time_order": True}
     return QuantBidirectional(_settings(layer.forward_layer), backward, layer.merge_mode, name=layer.name)
+
+
+def _tied(layer: tf_keras.layers.Concatenate) -> bool:
+    """Do all inputs of a Concatenate have one scale by themselves: are they states of cells with one fixed range?"""
+    through = (tf_keras.layers.Dropout, tf_keras.layers.Reshape, tf_keras.layers.Flatten)
+    kinds = set()
+    for source in layer._inbound_nodes[0].inbound_layers:
+        while isinstance(source, through):
+            source = source._inbound_nodes[0].inbound_layers
+        if isinstance(source, tf_keras.layers.Bidirectional):
+            source = source.forward_layer if source.merge_mode == "concat" else None
+        bounded = isinstance(source, (tf_keras.layers.LSTM, tf_keras.layers.GRU))
+        tanh = isinstance(source, tf_keras.layers.SimpleRNN) and source.get_config()["activation"] == "tanh"
+        kinds.add("h" if bounded else "tanh" if tanh else None)
+    return len(kinds) == 1 and None not in kinds
 
 
 def _settings(layer: tf_keras.layers.Layer) -> dict[str, Any]:

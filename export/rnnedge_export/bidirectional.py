@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from rnnedge_export.concatenate import join
 from rnnedge_export.recurrent import QuantRecurrent
 from rnnedge_export.scheme import SiteQuantizer
 
@@ -37,7 +38,7 @@ class QuantBidirectional(tf_keras.layers.Layer):
         self.backward.build(input_shape)
         # Both directions of a bounded cell share one fixed scale; any other merge needs a range of its own.
         self.site = None if self.merge_mode == "concat" and "h" in self.forward.fixed else SiteQuantizer()
-        self.range = self.site.build(None, "merged", self) if self.site else {}
+        self.bounds = self.site.build(None, "merged", self) if self.site else {}
         super().build(input_shape)
 
     @tf.autograph.experimental.do_not_convert
@@ -53,12 +54,15 @@ class QuantBidirectional(tf_keras.layers.Layer):
         given = (initial_state[:half], initial_state[half:]) if initial_state else (None, None)
         y, states = self.forward.call(inputs, training, given[0], return_state=True)
         back, back_states = self.backward.call(inputs, training, given[1], return_state=True)
+        merged = self._merge(y, back)
+        return (merged, states + back_states) if return_state else merged
+
+    def _merge(self, y: tf.Tensor, back: tf.Tensor) -> tf.Tensor:
         if self.merge_mode == "concat":
-            merged = tf.concat([y, back], axis=-1)
-        elif self.merge_mode == "mul":
+            return join([y, back], self.site, self.bounds, axis=-1)
+        if self.merge_mode == "mul":
             merged = y * back
         else:
             merged = y + back if self.merge_mode == "sum" else (y + back) * 0.5
-        if self.site:
-            merged = self.site(merged, training, weights=self.range)
-        return (merged, states + back_states) if return_state else merged
+        assert self.site is not None
+        return self.site(merged, False, weights=self.bounds)

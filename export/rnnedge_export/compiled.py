@@ -13,7 +13,7 @@ from rnnedge_device.form import Form
 from rnnedge_device.interpreter import load_model
 from rnnedge_device.stepper import RowStepper
 from rnnedge_device.tensors import Scan, State, Tensor
-from rnnedge_export.audit import Audit
+from rnnedge_export.auditing import Audit
 from rnnedge_export.flatbuffer import read_model
 
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from rnnedge_device.errors import InputError
-from rnnedge_export.audit import audit
+from rnnedge_export.auditing import audit
 from rnnedge_export.compiled import Compiled, describe
 from rnnedge_export.convert import Job, convert
 

@@ -166,7 +166,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
         stride = next(n for n in range(self.steps_per_turn, 0, -1) if steps % n == 0)
         turns = steps // stride
         rows = tf.reshape(zx, (turns, stride * width))
-        collected = [tf.zeros((steps, self.units))] if self.return_sequences else []
+        collected = [tf.zeros((1, steps, self.units))] if self.return_sequences else []
         count = len(states)
 
         def body(turn: tf.Tensor, *carried: tf.Tensor) -> tuple:
@@ -185,12 +185,13 @@ class QuantRecurrent(tf_keras.layers.Layer):
         )[1:]
         states = [self.quantize(name, value) for name, value in zip(self.cell.states, result, strict=False)]
         if self.return_sequences:
-            return self.quantize("h", result[-1])[tf.newaxis], states
+            return self.quantize("h", result[-1]), states
         return states[0], states
 
     def _shift(self, buffer: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Drop the oldest row of ``[T, units]`` and put ``y`` at the other end."""
-        return tf.concat([y, buffer[:-1]] if self.turns_round else [buffer[1:], y], axis=0)
+        """Drop the oldest step of ``[1, T, units]`` and put ``y`` at the other end."""
+        y = y[:, tf.newaxis]
+        return tf.concat([y, buffer[:, :-1]] if self.turns_round else [buffer[:, 1:], y], axis=1)
 
     def _training_loop(self, zx: tf.Tensor, states: list, step: Callable) -> tuple[tf.Tensor, list]:
         """The same loop for any batch and with gradients, for long sequences."""

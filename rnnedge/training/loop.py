@@ -186,8 +186,6 @@ class _Run:
             ShowSteps(self.bar),
             StepCheckpoint(save, t.checkpoint_steps, p.batch, self.steps),
         ]
-        if p.batch:
-            callbacks.append(RestoreMetrics(self.metrics))
         batches = Batches(
             self.pixels,
             self.sets["train"].labels,
@@ -201,8 +199,13 @@ class _Run:
             workers=2,
             max_queue_size=8,
         )
+        if p.batch:
+            # Keras makes the metrics' variables with the first batch that it sees; this one changes no weight.
+            self.model.test_on_batch(*batches[0])
+            callbacks.append(RestoreMetrics(self.metrics))
+        # shuffle=True would reorder the batches by a random state of Keras's own, unknown to a resumed training.
         logs = self.model.fit(
-            batches, initial_epoch=epoch, epochs=epoch + 1, verbose=0, callbacks=callbacks
+            batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=callbacks
         ).history
         row: dict[str, float] = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
         row |= {"loss": float(logs["loss"][-1]), "accuracy": float(logs["accuracy"][-1])}

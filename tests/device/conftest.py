@@ -1,6 +1,5 @@
 """A real, tiny model in every form (made once a session) and bundles around it."""
 
-import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -141,9 +140,3 @@ def run_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
         return int(ended.value.code or 0), out, err
 
     return run
-
-
-def npz(**arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()

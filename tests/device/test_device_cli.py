@@ -13,9 +13,11 @@ import termios
 import time
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 from rnnedge_device.bundle import read_bundle, write_bundle
+from rnnedge_device.camera import LiveSource
 from rnnedge_device.golden import Golden
 from rnnedge_device.sources import open_source
 
@@ -205,8 +207,6 @@ def test_show_without_a_display_is_a_clear_error(bundle_path, run_cli, monkeypat
 
 
 def _opencv_is_headless():
-    import cv2
-
     return any("GUI:" in line and "NONE" in line for line in cv2.getBuildInformation().splitlines())
 
 
@@ -239,6 +239,26 @@ def test_ctrl_c_leaves_whole_files_and_a_summary(bundle_path, tmp_path):
     with open_source(str(video)) as source:
         assert len(list(source)) == count
     assert sorted(path.name for path in tmp_path.iterdir()) == ["events.jsonl", "seen.mp4"]
+
+
+def test_a_camera_that_is_lost_leaves_whole_files_and_exit_code_1(
+    bundle_path, clip, tmp_path, run_cli, monkeypatch
+):
+    """A video file plays the camera and ends, as if it were unplugged."""
+    monkeypatch.setattr(
+        "rnnedge_device.sources.open_camera", lambda spec: LiveSource(cv2.VideoCapture(str(clip)), spec)
+    )
+    events, video = tmp_path / "events.jsonl", tmp_path / "seen.mp4"
+    code, out, err = run_cli(bundle_path, "--source", "0", "--jsonl", events, "--save", video, "--json")
+    assert code == 1
+    assert "'0': stopped delivering after 24 frames" in err
+    summary = json.loads(out)
+    assert summary["frames"] + summary["dropped"] == 24
+    indices = [json.loads(line)["frame"] for line in events.read_text().splitlines()]
+    assert len(indices) == summary["frames"]
+    assert indices[-1] == 23
+    with open_source(str(video)) as source:
+        assert len(list(source)) == summary["frames"]
 
 
 def test_ctrl_c_again_ends_a_run_that_hangs(bundle_path):

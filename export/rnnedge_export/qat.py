@@ -13,7 +13,7 @@ import tf_keras
 from rnnedge_device.errors import InputError
 from rnnedge_export import graphs
 from rnnedge_export.annotate import quantization_model, recurrent_layers, tracing
-from rnnedge_export.audit import AuditError, audit
+from rnnedge_export.auditing import AuditError, audit
 from rnnedge_export.batches import Batches
 from rnnedge_export.compiled import Compiled, describe, measure, parity
 from rnnedge_export.convert import TIME_LIMIT_S, Job, convert
