@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -40,9 +41,9 @@ def command(
     from rnnedge.recipes import load_recipe
 
     changes = list(overrides)
-    # Quoted, so that a path is never read as another TOML value.
-    changes += [f"data.name='{data}'"] if data else []
-    changes += [f"data.group='{group}'"] if group else []
+    # As TOML strings, so that a path is never read as another value.
+    for key, text in (("data.name", data), ("data.group", group)):
+        changes += [f"{key}={json.dumps(text, ensure_ascii=False)}"] if text else []
     chosen = load_recipe(recipe, changes)
 
     from rnnedge.training import train

@@ -60,9 +60,9 @@ def recipe_text(recipe: Recipe) -> str:
     top, sections = [], []
     for key, value in recipe.model_dump().items():
         if isinstance(value, dict):
-            sections.append("\n".join([f"\n[{key}]", *(f"{k} = {json.dumps(v)}" for k, v in value.items())]))
+            sections.append("\n".join([f"\n[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]))
         else:
-            top.append(f"{key} = {json.dumps(value)}")
+            top.append(f"{key} = {_toml(value)}")
     return "\n".join([*top, *sections]) + "\n"
 
 
@@ -70,6 +70,11 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write :func:`recipe_text`; :func:`load_recipe` reads the same recipe back."""
     with atomic_path(path) as temporary:
         temporary.write_text(recipe_text(recipe), encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    """A number, string, flag or list as TOML, for which JSON is the same but for its escapes beyond ASCII."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _packaged() -> dict[str, str]:

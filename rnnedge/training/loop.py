@@ -200,10 +200,10 @@ class _Run:
             max_queue_size=8,
         )
         if p.batch:
-            # Keras makes the metrics' variables with the first batch that it sees; this one changes no weight.
+            # Keras makes the metrics' variables with the first batch it sees; this one changes no weight.
             self.model.test_on_batch(*batches[0])
             callbacks.append(RestoreMetrics(self.metrics))
-        # shuffle=True would reorder the batches by a random state of Keras's own, unknown to a resumed training.
+        # shuffle=True would reorder the batches by a random state that a resumed training does not know.
         logs = self.model.fit(
             batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=callbacks
         ).history

@@ -95,8 +95,8 @@ CONVERT = """
     module.serve_ = serve
     concrete = serve.get_concrete_function(x=tf.TensorSpec((1, 6, 6, 1), name="x"))
     tf.saved_model.save(module, sys.argv[1] + "/saved", signatures={"serve": concrete})
-    data = tf.lite.TFLiteConverter.from_saved_model(sys.argv[1] + "/saved", signature_keys=["serve"]).convert()
-    open(sys.argv[1] + "/model.tflite", "wb").write(data)
+    converter = tf.lite.TFLiteConverter.from_saved_model(sys.argv[1] + "/saved", signature_keys=["serve"])
+    open(sys.argv[1] + "/model.tflite", "wb").write(converter.convert())
 """
 
 

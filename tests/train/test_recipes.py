@@ -28,7 +28,7 @@ def test_every_packaged_recipe_builds_its_model(name):
 
 @pytest.mark.parametrize("name", PACKAGED)
 def test_written_recipes_read_back_the_same(name, tmp_path):
-    recipe = load_recipe(name, ["data.mean=[0.5]", "data.std=[0.25]", "data.group='a\"(\\d+)'"])
+    recipe = load_recipe(name, ["data.mean=[0.5]", "data.std=[0.25]", "data.group='a\"(\\d+)é😀'"])
     write_recipe(recipe, tmp_path / "recipe.toml")
     assert load_recipe(tmp_path / "recipe.toml") == recipe
 

@@ -54,7 +54,7 @@ def test_progress_goes_to_stderr(tmp_path):
 
 
 def test_data_option_takes_any_path(tmp_path):
-    odd = tmp_path / "it's [mine], 1=2"
+    odd = tmp_path / "it's [mine], 1=2 – é😀"
     done = invoke("train", "folder", "--data", f"folder:{odd}", "--out", tmp_path / "run")
     assert done.exit_code == 2
     assert f"data=folder:{odd}: is not a folder" in done.stderr
