@@ -8,9 +8,9 @@ import logging
 from typing import Any
 
 import click
-from rnnedge_device.errors import InputError
 
 from rnnedge import __version__
+from rnnedge_device.errors import InputError
 
 # name: the line in the list of commands. The command itself is rnnedge.commands.<name>:command.
 COMMANDS = {

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rnnedge_device.errors import InputError
 
 from rnnedge.data.dataset import Dataset
+from rnnedge_device.errors import InputError
 
 if TYPE_CHECKING:
     from rnnedge_device.bundle import Bundle

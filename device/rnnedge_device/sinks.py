@@ -85,7 +85,7 @@ def video_file(path: str, fps: float) -> Iterator[Sink]:
     if suffix not in _CODECS:
         raise InputError(f"save = {path!r}: must end in {' or '.join(_CODECS)}")
     with contextlib.ExitStack() as stack:
-        film = _Film(stack.enter_context(atomic_path(path)), _CODECS[suffix], fps or _FPS_OF_IMAGES)
+        film = Film(stack.enter_context(atomic_path(path)), _CODECS[suffix], fps or _FPS_OF_IMAGES)
         overlay = Overlay()
         try:
             yield lambda frame, prediction, event: film.add(overlay(frame.image, prediction))
@@ -94,7 +94,7 @@ def video_file(path: str, fps: float) -> Iterator[Sink]:
         film.check()
 
 
-class _Film:
+class Film:
     """The encoder, opened by the first picture, whose size it takes."""
 
     def __init__(self, path: Path, codec: str, fps: float) -> None:

@@ -16,7 +16,7 @@ from rnnedge_export.concatenate import QuantConcatenate
 from rnnedge_export.recurrent import QuantRecurrent
 from rnnedge_export.scheme import weight_quantizer
 
-_api = tfmot.quantization.keras
+_api: Any = tfmot.quantization.keras
 RECURRENT = {
     tf_keras.layers.SimpleRNN: "simple_rnn",
     tf_keras.layers.LSTM: "lstm",
@@ -24,7 +24,7 @@ RECURRENT = {
 }
 
 
-class RecurrentQuantizeConfig(_api.QuantizeConfig):
+class RecurrentQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     """tfmot's extension point: a recurrent layer's matrices go through tfmot's ``LastValueQuantizer``.
 
     The sites inside the cell are the layer's own, and its output is a state, quantised already.
@@ -111,8 +111,8 @@ def tracing(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Iterat
     try:
         yield
     finally:
-        for layer, (layer.form, layer.steps_per_turn) in zip(layers, before, strict=True):
-            pass
+        for layer, previous in zip(layers, before, strict=True):
+            layer.form, layer.steps_per_turn = previous
 
 
 def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:

@@ -12,22 +12,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from rnnedge_device.errors import InputError
 from rnnedge_export.cost import multiply_adds
 from rnnedge_export.flatbuffer import Model, Operator, read_model
+from rnnedge_export.runtimes import TFLITE_RUNTIME_2_14
 
-# The highest operator versions that tflite-runtime 2.14.0 registers, asked of that runtime itself (docs/runtimes.md).
-TFLITE_RUNTIME_2_14: dict[str, int] = {  # fmt: skip
-    "ADD": 5, "AVERAGE_POOL_2D": 3, "BROADCAST_TO": 3, "CONCATENATION": 4, "CONV_2D": 7,
-    "DEPTHWISE_CONV_2D": 7, "DEQUANTIZE": 5, "EXPAND_DIMS": 1, "FILL": 4, "FULLY_CONNECTED": 10,
-    "GATHER": 6, "LESS": 3, "LOGISTIC": 3, "MAXIMUM": 4, "MAX_POOL_2D": 3, "MEAN": 3, "MINIMUM": 4,
-    "MUL": 7, "PACK": 4, "PAD": 4, "PADV2": 4, "QUANTIZE": 3, "REDUCE_MAX": 3, "RELU": 3, "RELU6": 3,
-    "RESHAPE": 1, "REVERSE_V2": 3, "SHAPE": 1, "SLICE": 6, "SOFTMAX": 3, "SPLIT": 4, "SPLIT_V": 2,
-    "SQUEEZE": 2, "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2, "TANH": 3, "TRANSPOSE": 6,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 4, "UNPACK": 4, "WHILE": 1,
-}
-# Operators that only move or look up data: no rounding, so no matter in which type.
-_MOVES = {"RESHAPE", "STRIDED_SLICE", "SLICE", "GATHER", "SPLIT", "SPLIT_V", "PACK", "UNPACK", "TRANSPOSE", "WHILE"}
 # Operators whose int8 kernels multiply accumulated integers by s_in s_other / s_out and round to the nearest.
 _PRODUCTS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "MUL"}
 _BORDER = {"QUANTIZE", "DEQUANTIZE"}
@@ -101,9 +92,10 @@ def audit(data: bytes, *, int8: bool = True, io: str = "int8") -> Audit:
         versions[op.name] = max(versions.get(op.name, 0), op.version)
     custom = sorted({op.name for _, op in operators if op.custom})
     floats = _float_ops(model, io)
+    inside = {name: why for name, why in floats.items() if not why.startswith("border")}
     failures = [f"operator {name} is custom or Flex: stock runtimes do not have it" for name in custom]
     if int8:
-        failures += [f"{name} computes in float: {why}" for name, why in floats.items() if not why.startswith("border")]
+        failures += [f"{name} computes in float: {why}" for name, why in inside.items()]
     too_new = [
         f"{name} version {version}: it has up to {TFLITE_RUNTIME_2_14.get(name, 0)}"
         for name, version in sorted(versions.items())
@@ -117,7 +109,10 @@ def audit(data: bytes, *, int8: bool = True, io: str = "int8") -> Audit:
         ties=ties(model),
         size_bytes=len(data),
         macs=multiply_adds(model),
-        runtimes={"ai-edge-litert": [f"custom operator {n}" for n in custom], "tflite-runtime 2.14": custom + too_new},
+        runtimes={
+            "ai-edge-litert": [f"custom operator {n}" for n in custom],
+            "tflite-runtime 2.14": custom + too_new,
+        },
         failures=failures,
     )
 
@@ -164,8 +159,6 @@ def ties(model: Model) -> list[Tie]:
 
 def tie_free(factor: float, limit: int) -> bool:
     """Can no integer up to ``limit``, times the float32 ``factor``, end in exactly one half?"""
-    import numpy as np
-
     numerator, denominator = float(np.float32(factor)).as_integer_ratio()
     # numerator / 2**q in lowest terms; q = 0 is a whole number: products stay whole.
     q = denominator.bit_length() - 1
@@ -177,7 +170,7 @@ def _largest_accumulator(op: Operator) -> int:
         return 255 * 255
     weights = op.inputs[1]
     assert weights is not None
-    per_output = math.prod(weights.shape[1:]) if op.name != "DEPTHWISE_CONV_2D" else math.prod(weights.shape[1:3])
+    per_output = math.prod(weights.shape[1:3] if op.name == "DEPTHWISE_CONV_2D" else weights.shape[1:])
     bias = op.inputs[2] if len(op.inputs) > 2 else None
     largest_bias = int(abs(bias.values().astype("int64")).max()) if bias is not None and bias.data else 0
     return per_output * 255 * 127 + largest_bias

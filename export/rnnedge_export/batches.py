@@ -28,7 +28,7 @@ class Batches:
         self.input_shape = tuple(input_shape)
         self.batch_size = batch_size
         self.random = np.random.default_rng(seed)
-        self.source = None
+        self.source: Any = None
         if isinstance(x, (np.ndarray, list, tuple)) or hasattr(x, "__array__"):
             self.x = self._checked(np.asarray(x), "x")
             self.y = None if y is None else np.asarray(y)
@@ -38,16 +38,22 @@ class Batches:
                 raise InputError(f"y: {len(self.y)} targets for {len(self.x)} samples in x; expected as many")
         elif hasattr(x, "__iter__") or hasattr(x, "__getitem__"):
             if y is not None:
-                raise InputError(f"y: given beside a {type(x).__name__}, which yields its own targets; leave it out")
+                raise InputError(
+                    f"y: given beside a {type(x).__name__}, which yields its own targets; leave it out"
+                )
             self.source = x
         else:
-            raise InputError(f"x: {type(x).__name__}; expected arrays, a keras PyDataset or a tf.data.Dataset")
+            raise InputError(
+                f"x: {type(x).__name__}; expected arrays, a keras PyDataset or a tf.data.Dataset"
+            )
 
     def _checked(self, x: np.ndarray, what: str) -> np.ndarray:
         if x.dtype.kind not in "fiu":
             raise InputError(f"{what}: dtype {x.dtype}; expected numbers")
         if x.shape[1:] != self.input_shape:
-            raise InputError(f"{what}: shape {x.shape}; the model takes (N, {', '.join(map(str, self.input_shape))})")
+            raise InputError(
+                f"{what}: shape {x.shape}; the model takes (N, {', '.join(map(str, self.input_shape))})"
+            )
         return x.astype(np.float32, copy=False)
 
     def epoch(self) -> Iterator[Batch]:

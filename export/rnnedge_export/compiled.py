@@ -80,6 +80,7 @@ class Runner:
         form = self.compiled.form
         self.model = load_model(self.compiled.data)
         self.x, self.y = form.input("x"), form.output("y")
+        self.fused = any("SEQUENCE" in name for name in form.ops)
         self.stepper = RowStepper(self.model, form) if form.name == "step" else None
 
     def encode(self, x: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ class Runner:
     def run(self, encoded: np.ndarray) -> np.ndarray:
         """The raw output for one encoded sample."""
         if self.stepper is None:
-            if self.compiled.form.name == "fused":
+            if self.fused:
                 self.model.reset()  # the fused kernel keeps its state between calls
             return self.model.run({"x": encoded})["y"]
         self.stepper.reset()
@@ -109,7 +110,9 @@ class Runner:
         return self.y.decode(self.raw(x))
 
 
-def describe(name: str, data: bytes, audit: Audit, states: Sequence[tuple[str, str]] = (), scan: Any = ()) -> Form:
+def describe(
+    name: str, data: bytes, audit: Audit, states: Sequence[tuple[str, str]] = (), scan: Any = ()
+) -> Form:
     """The manifest's entry for a converted file."""
     model = load_model(data)
 
@@ -135,7 +138,8 @@ def parity(compiled: Compiled, x: np.ndarray, reference: np.ndarray) -> Parity:
     real = runner.real(x)
     repeatable = bool(np.array_equal(real[:8], runner.real(x[:8])))
     scale = output_scale(compiled)
-    steps = np.rint(np.abs(real - np.clip(reference, *_bounds(compiled, scale))) / scale) if scale else np.zeros(1)
+    apart = np.abs(real - np.clip(reference, *_bounds(compiled, scale)))
+    steps = np.rint(apart / scale) if scale else np.zeros(1)
     same = real.argmax(-1) == reference.argmax(-1)
     return Parity(
         top1=float(same.mean()),
@@ -169,7 +173,9 @@ def _bounds(compiled: Compiled, scale: float) -> tuple[float, float]:
     return (-128 - y.zero_point) * scale, (127 - y.zero_point) * scale
 
 
-def measure(candidates: Sequence[Compiled], x: np.ndarray, rounds: int = 200, warm_up: int = 20) -> dict[str, float]:
+def measure(
+    candidates: Sequence[Compiled], x: np.ndarray, rounds: int = 200, warm_up: int = 20
+) -> dict[str, float]:
     """Median microseconds a call of each form, interleaved in one process on one thread."""
     runners = [(c.name, c.runner(), [c.runner().encode(sample) for sample in x[:16]]) for c in candidates]
     times: dict[str, list[int]] = {name: [] for name, *_ in runners}

@@ -70,7 +70,9 @@ def convert(
                 output = Path(descriptions[name]["output"])
                 error = output.with_suffix(".error")
                 if output.exists():
-                    results[name] = finish(output.read_bytes(), job.bound) if job.mode == "int8" else output.read_bytes()
+                    results[name] = (
+                        finish(output.read_bytes(), job.bound) if job.mode == "int8" else output.read_bytes()
+                    )
                 elif error.exists():
                     results[name] = _error(job, error.read_text(), layers)
                 elif name == failed:
@@ -107,7 +109,9 @@ def _run_child(root: Path, time_limit_s: float) -> tuple[str | None, str]:
     command = [sys.executable, "-m", "rnnedge_export.convert_child", str(root / "jobs.json")]
     with (root / "stdout").open("w+") as out, (root / "stderr").open("w+") as err:
         try:
-            code = subprocess.run(command, stdout=out, stderr=err, timeout=time_limit_s, check=False).returncode
+            code = subprocess.run(
+                command, stdout=out, stderr=err, timeout=time_limit_s, check=False
+            ).returncode
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             reason = f"the converter's process ended with {how}"
         except subprocess.TimeoutExpired:
@@ -123,8 +127,15 @@ def _run_child(root: Path, time_limit_s: float) -> tuple[str | None, str]:
 
 def _error(job: Job, message: str, layers: Sequence[str]) -> ConversionError:
     name = next(
-        (n for n in sorted(layers, key=len, reverse=True) if re.search(rf"\b(quant_)?{re.escape(n)}\b", message)), None
+        (
+            n
+            for n in sorted(layers, key=len, reverse=True)
+            if re.search(rf"\b(quant_)?{re.escape(n)}\b", message)
+        ),
+        None,
     )
     where = f"layer {name!r}" if name else "the model"
     first = next((line for line in message.splitlines() if line.strip()), "no message")
-    return ConversionError(f"form: {job.name!r} ({job.mode}) of {where} could not be converted: {first[:600]}")
+    return ConversionError(
+        f"form: {job.name!r} ({job.mode}) of {where} could not be converted: {first[:600]}"
+    )

@@ -73,24 +73,27 @@ def finetune(
         optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
         return value, output
 
+    score = Predictor(student)
     history = []
     for epoch in range(1, epochs + 1):
         total, right, count = 0.0, 0, 0
         for x, y in batches.epoch():
-            labelled = y is not None and y.dtype.kind in "iu"
-            if labelled:
-                _check_labels(y, classes)
+            labels = y if y is not None and y.dtype.kind in "iu" else None
+            if labels is not None:
+                _check_labels(labels, classes)
             value, output = step(tf.constant(x), None if y is None else tf.constant(y))
             if not math.isfinite(float(value)):
-                raise InputError(f"learning_rate: {learning_rate}: the loss is {float(value)}; try a smaller one")
+                raise InputError(
+                    f"learning_rate: {learning_rate}: the loss is {float(value)}; try a smaller one"
+                )
             total, count = total + float(value) * len(x), count + len(x)
-            if labelled:
-                right += int((np.argmax(output, -1) == y).sum())
+            if labels is not None:
+                right += int((np.argmax(output, -1) == labels).sum())
         row: dict[str, Any] = {"epoch": epoch, "loss": total / count}
-        if labelled:
-            row["accuracy"] = right / (count * int(np.prod(y.shape[1:])))
+        if labels is not None:
+            row["accuracy"] = right / (count * int(np.prod(labels.shape[1:])))
         if validation is not None:
-            answers = predict(student, validation[0]).argmax(-1)
+            answers = score(validation[0]).argmax(-1)
             row["val_accuracy"] = float((answers == validation[1]).mean())
         history.append(row)
         if report:
@@ -109,7 +112,9 @@ def _distance(output: tf.Tensor, target: tf.Tensor, classify: bool, probabilitie
 
 def _check_labels(y: np.ndarray, classes: int) -> None:
     if y.size and (y.min() < 0 or y.max() >= classes):
-        raise InputError(f"y: labels from {y.min()} to {y.max()}; the model has {classes} classes, 0 to {classes - 1}")
+        raise InputError(
+            f"y: labels from {y.min()} to {y.max()}; the model has {classes} classes, 0 to {classes - 1}"
+        )
 
 
 def ends_in_softmax(model: tf_keras.Model) -> bool:
@@ -119,8 +124,20 @@ def ends_in_softmax(model: tf_keras.Model) -> bool:
     return isinstance(last, tf_keras.layers.Softmax) or activation == "softmax"
 
 
-def predict(model: tf_keras.Model, x: np.ndarray, batch_size: int = 512) -> np.ndarray:
-    """Outputs of ``model`` in inference, ``[N, ...]``."""
-    run = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True, autograph=False)
-    parts = [run(tf.constant(x[i : i + batch_size])).numpy() for i in range(0, len(x), batch_size)]
-    return np.concatenate(parts)
+class Predictor:
+    """Outputs of a model in inference, ``[N, ...] -> [N, ...]``; its graph is traced once."""
+
+    def __init__(self, model: tf_keras.Model, batch_size: int = 512) -> None:
+        self._run = tf.function(
+            lambda batch: model(batch, training=False), reduce_retracing=True, autograph=False
+        )
+        self._batch_size = batch_size
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        starts = range(0, len(x), self._batch_size)
+        return np.concatenate([self._run(tf.constant(x[i : i + self._batch_size])).numpy() for i in starts])
+
+
+def predict(model: tf_keras.Model, x: np.ndarray) -> np.ndarray:
+    """Outputs of ``model`` in inference, once."""
+    return Predictor(model)(x)

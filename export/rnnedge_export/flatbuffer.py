@@ -90,7 +90,7 @@ def read_model(data: bytes) -> Model:
         return Model(graphs, tuple(_signature(s, graphs) for s in model.signatureDefs or []), len(data))
     except InputError:
         raise
-    except Exception as error:  # the generated reader trusts its bytes: any fault of theirs surfaces as anything
+    except Exception as error:  # the generated reader trusts its bytes: a fault of theirs can be any error
         raise InputError(f"model: the .tflite file is damaged ({type(error).__name__}: {error})") from None
 
 
@@ -100,7 +100,9 @@ def _text(value: bytes | str | None) -> str:
 
 def _subgraph(graph: schema.SubGraphT, model: schema.ModelT) -> Subgraph:
     tensors = tuple(_tensor(i, t, model) for i, t in enumerate(graph.tensors))
-    operators = tuple(_operator(op, model, tensors) for op in (graph.operators if graph.operators is not None else []))
+    operators = tuple(
+        _operator(op, model, tensors) for op in (graph.operators if graph.operators is not None else [])
+    )
     return Subgraph(
         _text(graph.name),
         tensors,

@@ -30,10 +30,13 @@ def fused_form(twin: tf_keras.Model, weights: str, time_limit_s: float) -> Compi
         InputError: a model without an LSTM (the converter fuses nothing else), or a failed conversion.
     """
     mode = "dynamic" if weights == "int8" else "float32"
-    result = convert([Job("fused", float_function(twin), mode, "float32", keep=twin)], (), time_limit_s)["fused"]
+    job = Job("fused", float_function(twin), mode, "float32", keep=twin)
+    result = convert([job], (), time_limit_s)[job.name]
     if isinstance(result, Exception):
         raise result
     found = audit(result, int8=False, io="float32")
     if FUSED_OP not in found.ops:
-        raise InputError("form: 'fused' exists for LSTM layers only, this model has none; use 'loop' or 'unrolled'")
+        raise InputError(
+            "form: 'fused' exists for LSTM layers only, this model has none; use 'loop' or 'unrolled'"
+        )
     return Compiled(describe("fused", result, found), result, found)

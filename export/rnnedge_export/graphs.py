@@ -51,7 +51,9 @@ def trace(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Graph:
         InputError: the model has no such form (named layer and reason).
     """
     if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(f"model: {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each")
+        raise InputError(
+            f"model: {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each"
+        )
     layers = recurrent_layers(model)
     scan, shape = _scan(model) if form == "step" else ([], tuple(model.inputs[0].shape[1:]))
     names = [f"{state}{index}" for index, layer in enumerate(layers) for state in layer.cell.states]
@@ -83,7 +85,9 @@ def trace(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Graph:
     return Graph(form, concrete, shape, bound=tuple(names))
 
 
-def _replay(model: tf_keras.Model, x: tf.Tensor, states: Any, step: bool) -> tuple[tf.Tensor, list[tf.Tensor]]:
+def _replay(
+    model: tf_keras.Model, x: tf.Tensor, states: Any, step: bool
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Call the layers of ``model`` in order, handing states to the recurrent ones and collecting them.
 
     With ``step``, ``x`` is one row ``[1, F]``: layers that only cut the input into rows are passed over.
@@ -124,7 +128,9 @@ def _scan(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
             continue
         found = directions(inner)
         if isinstance(inner, QuantBidirectional) or any(d.go_backwards for d in found):
-            raise InputError(f"form: 'step' needs the past only, layer {inner.name!r} reads backwards; use 'loop'")
+            raise InputError(
+                f"form: 'step' needs the past only, layer {inner.name!r} reads backwards; use 'loop'"
+            )
         if found:
             if not seen:
                 features = int(layer.input_shape[-1])
@@ -134,8 +140,9 @@ def _scan(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
         elif not seen and isinstance(inner, tf_keras.layers.Permute):
             scan.append(["transpose", [int(n) - 1 for n in inner.dims]])
         elif not isinstance(inner, _PER_STEP if seen else _NOTHING):
-            raise InputError(f"form: 'step' cannot pass layer {inner.name!r} ({kind}), which mixes time steps; use 'loop'")
+            raise InputError(
+                f"form: 'step' cannot pass layer {inner.name!r} ({kind}), which mixes time steps; use 'loop'"
+            )
     if not seen:
         raise InputError("form: 'step' needs a recurrent layer; this model has none")
     return scan, (features,)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,18 @@ def ptq(
         },
     }
     return Quantized(twin, (compiled,), figures, ends_in_softmax(twin))
+
+
+def float_baseline(model: Any) -> Compiled:
+    """The model as TFLite runs it without any quantisation (LSTM layers fused), named ``float32``."""
+    twin = build_twin(model)
+    job = Job("float32", float_function(twin), "float32", "float32", keep=twin)
+    result = convert([job])[job.name]
+    if isinstance(result, Exception):
+        raise result
+    found = audit(result, int8=False, io="float32")
+    form = replace(describe("fused", result, found), name="float32")
+    return Compiled(form, result, found)
 
 
 def _with_loops(twin: tf_keras.Model, form: str) -> tf_keras.Model:

@@ -180,7 +180,8 @@ def _compile(
             refused[name] = str(error)
     if "fused" in wanted:
         compiled = fused_form(twin, fused_weights, time_limit_s)
-        found.append(replace(compiled, parity=parity(compiled, sample[:PARITY_SAMPLES], predict(twin, sample[:PARITY_SAMPLES]))))
+        some = sample[:PARITY_SAMPLES]
+        found.append(replace(compiled, parity=parity(compiled, some, predict(twin, some))))
     if not found:
         raise InputError("form: 'auto' found none that holds: " + "; ".join(refused.values()))
     times = measure(found, sample)

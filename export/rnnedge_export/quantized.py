@@ -18,6 +18,7 @@ from rnnedge_device.files import atomic_path
 from rnnedge_device.golden import GOLDEN, Golden
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.tensors import Scan
 from rnnedge_export.compiled import Compiled
 
 _PACKAGES = ("rnnedge", "keras", "tf_keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
@@ -85,10 +86,11 @@ class Quantized:
         for index, compiled in enumerate(self.forms):
             file = "model.tflite" if index == 0 else f"model.{compiled.name}.tflite"
             members[file] = compiled.data
-            forms.append(replace(compiled.form, file=file))
+            forms.append(replace(compiled.form, file=file, scan=self._scan(compiled, preprocess)))
         if golden is not None and len(golden):
             inputs = np.stack([preprocess(image) for image in golden])
-            outputs = {c.name: c.runner().raw(self._shaped(inputs, c)) for c in self.forms}
+            inputs = inputs.reshape(len(inputs), *self.input_shape)
+            outputs = {compiled.name: compiled.runner().raw(inputs) for compiled in self.forms}
             members[GOLDEN] = Golden(np.asarray(golden), outputs).to_bytes()
         manifest = Manifest(
             name=name or target.stem,
@@ -102,13 +104,20 @@ class Quantized:
         )
         write_bundle(target, manifest, members)
 
-    def _shaped(self, inputs: np.ndarray, compiled: Compiled) -> np.ndarray:
-        if compiled.name == "step":
-            return inputs
-        return inputs.reshape(len(inputs), *compiled.form.input("x").shape[1:])
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The model's input, without the batch."""
+        return tuple(int(n) for n in self.twin.inputs[0].shape[1:])
+
+    def _scan(self, compiled: Compiled, preprocess: Preprocess) -> Scan:
+        """A step form's way from the preprocessed image to rows, by way of the model's own input."""
+        scan = compiled.form.scan
+        if compiled.name != "step" or preprocess.shape == self.input_shape:
+            return scan
+        return Scan((("reshape", self.input_shape), *scan.steps))
 
     def _plain_preprocess(self) -> Preprocess:
-        shape = next((c.form.input("x").shape[1:] for c in self.forms if c.name != "step"), ())
+        shape = self.input_shape
         if len(shape) == 3 and shape[2] in (1, 3):
             return Preprocess((shape[0], shape[1]), "gray" if shape[2] == 1 else "rgb")
         if len(shape) == 2:

@@ -38,7 +38,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "units": units,
             "cell": cell,
             "activation": activation,

@@ -159,20 +159,29 @@ def _add_buffer(model: Any, values: np.ndarray) -> int:
 
 
 def _bind_inputs(model: Any, names: set[str]) -> None:
-    """Make the named int8 inputs constants that hold zero (their zero point)."""
+    """Make the named inputs constants that hold zero, in int8 also behind a float border."""
     for signature in model.signatureDefs or []:
         graph = model.subgraphs[signature.subgraphIndex]
         for entry in [e for e in signature.inputs if e.name.decode() in names]:
-            tensor = graph.tensors[entry.tensorIndex]
-            zero = _scale_of(graph, entry.tensorIndex)
-            count = int(np.prod(tensor.shape))
-            if tensor.type == schema.TensorType.INT8 and zero:
-                values: np.ndarray = np.full(count, zero[1], np.int8)
-            else:
-                values = np.zeros(count, np.float32)
-            tensor.buffer = _add_buffer(model, values)
+            index = entry.tensorIndex
+            for op in _users(graph, index):
+                if (
+                    graph.tensors[index].type == schema.TensorType.FLOAT32
+                    and _code(model, op) == _OP.QUANTIZE
+                ):
+                    _make_zero(model, graph, int(op.outputs[0]))
+                    graph.operators.remove(op)
+            _make_zero(model, graph, index)
             signature.inputs.remove(entry)
-            graph.inputs = np.array([i for i in graph.inputs if i != entry.tensorIndex], np.int32)
+            graph.inputs = np.array([i for i in graph.inputs if i != index], np.int32)
+
+
+def _make_zero(model: Any, graph: Any, index: int) -> None:
+    tensor = graph.tensors[index]
+    count, scale = int(np.prod(tensor.shape)), _scale_of(graph, index)
+    int8 = tensor.type == schema.TensorType.INT8 and scale is not None
+    values = np.full(count, scale[1], np.int8) if int8 and scale else np.zeros(count, np.float32)
+    tensor.buffer = _add_buffer(model, values)
 
 
 def _tidy(model: Any) -> None:

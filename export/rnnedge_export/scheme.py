@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 
-_quantizers = tfmot.quantization.keras.quantizers
+_quantizers: Any = tfmot.quantization.keras.quantizers
 
 SIGMOID_RANGE = (0.0, 255 / 256)
 TANH_RANGE = (-1.0, 127 / 128)
@@ -45,7 +45,7 @@ DERIVED = {"fc": ("c", 1.025)}
 TAIL = 1e-4
 
 
-class SiteQuantizer(_quantizers.MovingAverageQuantizer):
+class SiteQuantizer(tfmot.quantization.keras.quantizers.MovingAverageQuantizer):
     """int8 fake quantisation of one learned site. Its range is set by ``observe`` and then stays as it is.
 
     tfmot's moving average would need thousands of steps to forget its initial ±6, and would update inside the time
@@ -56,7 +56,9 @@ class SiteQuantizer(_quantizers.MovingAverageQuantizer):
         super().__init__(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
         self.limit = limit
 
-    def __call__(self, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+    def __call__(
+        self, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any
+    ) -> tf.Tensor:
         return tf.quantization.fake_quant_with_min_max_vars(inputs, weights["min_var"], weights["max_var"])
 
     def get_config(self) -> dict[str, Any]:
@@ -83,7 +85,9 @@ def observing() -> Iterator[None]:
     seen: dict[int, tuple[Any, dict[str, tf.Variable], list[np.ndarray]]] = {}
     rng = np.random.default_rng(0)
 
-    def observe(self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+    def observe(
+        self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any
+    ) -> tf.Tensor:
         values = np.ravel(inputs.numpy())
         record = seen.setdefault(id(weights["min_var"]), (self, weights, []))[2]
         extremes = [values.min(), values.max()]
@@ -94,13 +98,19 @@ def observing() -> Iterator[None]:
             record.append(np.asarray(extremes))
         return inputs
 
-    classes = (SiteQuantizer, _quantizers.MovingAverageQuantizer, _quantizers.AllValuesQuantizer)
+    classes: tuple[Any, ...] = (
+        SiteQuantizer,
+        _quantizers.MovingAverageQuantizer,
+        _quantizers.AllValuesQuantizer,
+    )
     originals = [(cls, cls.__call__) for cls in classes]
     last_value = _quantizers.LastValueQuantizer.__call__
     for cls in classes:
         cls.__call__ = observe
 
-    def take_weights(self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any) -> tf.Tensor:
+    def take_weights(
+        self: Any, inputs: tf.Tensor, training: Any, weights: dict[str, tf.Variable], **_: Any
+    ) -> tf.Tensor:
         last_value(self, inputs, True, weights)
         return inputs
 

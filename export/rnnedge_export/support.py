@@ -39,11 +39,15 @@ def _convolution(layer: Any) -> tuple[str, str] | None:
     name = _activation(layer)
     if getattr(layer, "data_format", "channels_last") != "channels_last":
         return "data_format 'channels_first'", "use channels_last"
-    return _needs(name in ("linear", "relu"), f"activation {name!r}", "use 'relu' or a layer of its own behind it")
+    return _needs(
+        name in ("linear", "relu"), f"activation {name!r}", "use 'relu' or a layer of its own behind it"
+    )
 
 
 def _batch_norm(layer: Any) -> tuple[str, str] | None:
-    return _needs(layer.axis in (-1, 3), f"axis {layer.axis}", "normalise the last axis, right behind a convolution")
+    return _needs(
+        layer.axis in (-1, 3), f"axis {layer.axis}", "normalise the last axis, right behind a convolution"
+    )
 
 
 def _relu(layer: Any) -> tuple[str, str] | None:
@@ -55,7 +59,10 @@ def _relu(layer: Any) -> tuple[str, str] | None:
 def _recurrent(layer: Any) -> tuple[str, str] | None:
     activation = _activation(layer)
     if layer.return_state:
-        return "return_state=True", "the exported 'step' form hands states in and out by itself: drop return_state"
+        return (
+            "return_state=True",
+            "the exported 'step' form hands states in and out by itself: drop return_state",
+        )
     if layer.stateful:
         return "stateful=True", "the exported 'step' form carries state between calls: drop stateful"
     if isinstance(layer, keras.layers.SimpleRNN):
@@ -136,7 +143,11 @@ def check_layer(layer: Any, node: Any, place: str, shared: bool) -> None:
     if type(layer) not in SUPPORTED:
         names = ", ".join(sorted(cls.__name__ for cls in SUPPORTED))
         if not isinstance(layer, keras.layers.Layer):
-            refuse("model", f"operation {place}{layer.name!r} ({kind})", "use a layer instead, such as keras.layers.Add")
+            refuse(
+                "model",
+                f"operation {place}{layer.name!r} ({kind})",
+                "use a layer instead, such as keras.layers.Add",
+            )
         refuse("model", where, ADVICE.get(kind, f"supported layers: {names}"))
     if shared:
         refuse("model", f"{where}, called more than once,", "give each call a layer of its own")
@@ -145,6 +156,14 @@ def check_layer(layer: Any, node: Any, place: str, shared: bool) -> None:
         refuse("model", f"{where} with {defect[0]}", defect[1])
     if isinstance(layer, (*RECURRENT, _L.Bidirectional)):
         if len(node.input_tensors) > 1:
-            refuse("model", f"{where} with initial_state", "start from zeros; the 'step' form takes states as inputs")
+            refuse(
+                "model",
+                f"{where} with initial_state",
+                "start from zeros; the 'step' form takes states as inputs",
+            )
         if node.input_tensors[0].shape[1] is None:
-            refuse("model", f"{where} over a varying number of steps", "build the model with a fixed length, (T, F)")
+            refuse(
+                "model",
+                f"{where} over a varying number of steps",
+                "build the model with a fixed length, (T, F)",
+            )

@@ -29,7 +29,11 @@ def build_twin(model: keras.Model) -> tf_keras.Model:
     inputs = []
     for tensor in model.inputs:
         if any(size is None for size in tensor.shape[1:]):
-            refuse("model", f"an input of shape {tuple(tensor.shape)}", "fixed sizes but for the batch (None first)")
+            refuse(
+                "model",
+                f"an input of shape {tuple(tensor.shape)}",
+                "fixed sizes but for the batch (None first)",
+            )
         twin_input = tf_keras.Input(tuple(tensor.shape[1:]), name=tensor.name.split(":")[0], dtype="float32")
         tensors[id(tensor)] = twin_input
         inputs.append(twin_input)

@@ -64,12 +64,11 @@ def command(
 def _keras(
     model: Path, recipe_path: Path | None, data: str | None, split: str, group: str | None, strict: bool
 ) -> Evaluation:
-    from rnnedge_device.errors import InputError
-
     from rnnedge.data import load_data
     from rnnedge.evaluate import evaluate_model
     from rnnedge.models.files import load_model
     from rnnedge.recipes import load_recipe
+    from rnnedge_device.errors import InputError
 
     path = recipe_path or model.parent / "recipe.toml"
     if not recipe_path and not path.is_file():
@@ -84,11 +83,10 @@ def _keras(
 def _bundle(
     model: Path, data: str | None, split: str, group: str | None, strict: bool, form: str | None
 ) -> Evaluation:
-    from rnnedge_device.bundle import read_bundle
-    from rnnedge_device.errors import InputError
-
     from rnnedge.data import load_data
     from rnnedge.evaluate import evaluate_bundle
+    from rnnedge_device.bundle import read_bundle
+    from rnnedge_device.errors import InputError
 
     bundle = read_bundle(model)
     if not data:

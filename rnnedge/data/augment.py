@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
+
 from rnnedge_device.errors import InputError
 
 BORDERS = {

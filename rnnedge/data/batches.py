@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.backend import use_backend
 from rnnedge.data.augment import Augment
 from rnnedge.data.dataset import Dataset
+from rnnedge_device.preprocess import Preprocess
 
 use_backend()
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rnnedge_device.errors import InputError, SourceError
-from rnnedge_device.images import IMAGE_SUFFIXES, list_images, read_image
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import split_by_hash
+from rnnedge_device.errors import InputError, SourceError
+from rnnedge_device.images import IMAGE_SUFFIXES, list_images, read_image
 
 VAL, TEST = 0.15, 0.15
 

@@ -8,10 +8,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from rnnedge_device.errors import InputError
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import split_by_class
+from rnnedge_device.errors import InputError
 
 # The sets come as train and test; val is this share of each class of train.
 VAL = 0.10

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rnnedge_device.errors import InputError
-
 from rnnedge.data.dataset import Dataset
 from rnnedge.data.split import check_split
+from rnnedge_device.errors import InputError
 
 NAMES = ("digits", "mnist", "fashion_mnist", "cifar10", "folder:PATH")
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+
 from rnnedge_device.errors import InputError
 
 SPLITS = ("train", "val", "test", "all")

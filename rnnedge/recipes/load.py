@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
 
 from rnnedge.recipes.schema import Recipe
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
 
 
 def list_recipes() -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
-from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.data.augment import LIMITS, Augment
+from rnnedge_device.preprocess import Preprocess
 
 Whole = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]

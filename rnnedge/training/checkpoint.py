@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
 
 from rnnedge.backend import use_backend
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
 
 use_backend()
 

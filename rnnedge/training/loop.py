@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
 
 from rnnedge.backend import use_backend
 from rnnedge.data import Dataset, load_data
@@ -25,6 +23,8 @@ from rnnedge.training.progress import ProgressBar
 from rnnedge.training.result import TrainResult
 from rnnedge.training.schedules import make_schedule
 from rnnedge.training.seeds import seeded
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
 
 use_backend()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnedge_device.errors import InputError
-
 from rnnedge.backend import use_backend
+from rnnedge_device.errors import InputError
 
 use_backend()
 

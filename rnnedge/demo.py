@@ -1,0 +1,126 @@
+"""The main job, end to end: train, quantise, pack, and stream a video of held-out images through the bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from rnnedge.data.dataset import Dataset
+from rnnedge.quantize import Outcome, quantize_run
+from rnnedge.recipes import load_recipe
+from rnnedge.runs import Run
+from rnnedge.training import train
+from rnnedge.training.progress import ProgressBar
+from rnnedge_device.bundle import read_bundle
+from rnnedge_device.classify import Classifier
+from rnnedge_device.files import atomic_path
+from rnnedge_device.sinks import Film, Sink, json_lines, video_file
+from rnnedge_device.sources import open_source
+from rnnedge_device.stream import stream
+
+Say = Callable[[str], None]
+FPS = 30
+HOLD = 2  # frames that each image stays on
+SIDE = 160  # pixels of a frame's shorter side
+
+
+def run_demo(
+    recipe_name: str, out: Path, overrides: tuple[str, ...], say: Say, bar: ProgressBar
+) -> dict[str, Any]:
+    """Run the whole road into ``out`` and return what ``summary.json`` holds.
+
+    Writes ``report.html``, the bundle, ``camera.mp4`` (the input), ``stream.mp4`` (annotated), ``events.jsonl`` and
+    ``summary.json``, beside what ``rnnedge train`` and ``rnnedge quantize`` write.
+    """
+    begin = time.monotonic()
+    recipe = load_recipe(recipe_name, overrides)
+    say(f"1/4 train {recipe.name} on {recipe.data.name}")
+    train(recipe, out, overwrite=True, bar=bar)
+    run = Run.open(out)
+    say("2/4 fine-tune quantisation-aware, convert to int8, audit")
+    outcome = quantize_run(run, say=say)
+    say("3/4 stream a video of held-out images through the bundle")
+    streamed = stream_video(run.data("test"), outcome.bundle, out)
+    summary = {
+        **_figures(outcome, recipe.name),
+        "stream": streamed,
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    with atomic_path(out / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    say("4/4 report")
+    from rnnedge.report import write_report
+
+    write_report(out)
+    return summary
+
+
+def _figures(outcome: Outcome, recipe: str) -> dict[str, Any]:
+    figures = outcome.to_dict()
+    return {
+        "data": figures["data"],
+        "recipe": recipe,
+        "accuracy": {**figures["accuracy"], "images": figures["images"]},
+        "agreement": figures["agreement"],
+        "max_lsb": figures["max_lsb"],
+        "size_bytes": figures["size_bytes"],
+        "latency_us": figures["latency_us"],
+        "form": figures["form"],
+    }
+
+
+def stream_video(dataset: Dataset, bundle: Path, out: Path) -> dict[str, Any]:
+    """Film the images, play the film through the bundle on the device's code, and score what it saw.
+
+    Returns:
+        ``{"frames", "accuracy", "fps", "dropped"}``; the accuracy is over frames.
+    """
+    film = out / "camera.mp4"
+    write_film(dataset, film)
+    classifier = Classifier(read_bundle(bundle))
+    seen: list[str] = []
+
+    def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
+        seen.append(prediction.label)
+
+    sinks: list[Sink] = [remember]
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(str(film)))
+        sinks.append(stack.enter_context(json_lines(str(out / "events.jsonl"))))
+        sinks.append(stack.enter_context(video_file(str(out / "stream.mp4"), source.fps)))
+        counts = stream(source, classifier, sinks)
+    truth = [dataset.names[label] for label in dataset.labels for _ in range(HOLD)]
+    right = sum(a == b for a, b in zip(seen, truth, strict=True))
+    return {
+        "frames": counts["frames"],
+        "accuracy": right / len(truth),
+        "fps": counts["fps"],
+        "dropped": counts["dropped"],
+    }
+
+
+def write_film(dataset: Dataset, path: Path) -> None:
+    """Each image for ``HOLD`` frames, enlarged to what a camera would deliver, as MP4."""
+    with atomic_path(path) as temporary:
+        film = Film(temporary, "mp4v", FPS)
+        for image in dataset.images:
+            frame = camera_frame(image)
+            for _ in range(HOLD):
+                film.add(frame)
+        film.release()
+        film.check()
+
+
+def camera_frame(image: np.ndarray) -> np.ndarray:
+    """A data-set image as a camera frame, ``uint8 [H, W, 3]`` BGR with a shorter side of at least ``SIDE``."""
+    height, width = image.shape[:2]
+    factor = max(1, -(-SIDE // min(height, width)))
+    frame = cv2.resize(image, (width * factor, height * factor), interpolation=cv2.INTER_CUBIC)
+    return cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) if frame.ndim == 2 else frame

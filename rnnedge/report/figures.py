@@ -1,0 +1,199 @@
+"""The figures: learning curves, latencies, ranges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnedge.report import formats
+from rnnedge.report.canvas import (
+    ACTIVATIONS,
+    FAINT,
+    FLOAT,
+    INK,
+    INT8,
+    QAT,
+    WEIGHTS,
+    Picture,
+    drawable,
+    picture,
+    sheet,
+)
+from rnnedge.report.facts import Run
+
+# A layer's bars beyond these stand in the table only.
+MAX_BARS = 90
+# Where the widest range is this many times the narrowest, a linear axis would hide the narrow ones.
+SYMLOG_FROM = 40.0
+
+
+def float_curves(run: Run) -> Picture:
+    """Accuracy and loss of the float training, each epoch on ``train`` and ``val``."""
+    kept = run.training.best_epoch
+    figure = _curves(run.epochs, FLOAT, "Float training")
+    top = figure.axes[0]
+    for axes in figure.axes:
+        axes.axvline(kept, color=INK, linewidth=0.9, linestyle=":", zorder=1)
+    _note(top, kept, f"kept: epoch {kept}, {formats.share(run.training.val_accuracy)}", len(run.epochs))
+    last = run.epochs[-1]
+    return picture(
+        "float_curves",
+        figure,
+        f"Learning curves of the float training over {len(run.epochs)} epochs: validation accuracy ends at "
+        f"{formats.share(last['val_accuracy'])}, validation loss at {formats.real(last['val_loss'])}; the kept "
+        f"model is that of epoch {kept}.",
+    )
+
+
+def qat_curves(run: Run) -> Picture | None:
+    """Accuracy and loss of the quantisation-aware fine-tuning; None where there was none."""
+    rows = run.quantization.history
+    if not rows:
+        return None
+    figure = _curves(rows, QAT, "Quantisation-aware fine-tuning")
+    last = rows[-1]
+    ends = [f"{key.replace('_', ' ')} {formats.real(last[key])}" for key in ("loss", "accuracy", "val_accuracy") if key in last]
+    if "val_accuracy" in last:
+        figure.axes[0].axhline(
+            run.training.val_accuracy, color=FLOAT, linewidth=1.2, linestyle=(0, (1, 2)), label="float, kept (val)", zorder=1
+        )
+        _legend(figure.axes[0])
+    return picture(
+        "qat_curves",
+        figure,
+        f"Learning curves of the quantisation-aware fine-tuning over {len(rows)} epochs, ending at {', '.join(ends)}.",
+    )
+
+
+def _curves(rows: list[dict[str, float]], color: str, title: str) -> Any:
+    """Accuracy above loss, training dashed and validation solid; a panel without figures is left out."""
+    from matplotlib.ticker import MaxNLocator
+
+    panels = [what for what in ("accuracy", "loss") if any(what in row for row in rows)]
+    figure = sheet(2.0 * len(panels) + 0.6)
+    epochs = [row["epoch"] for row in rows]
+    # A line of one epoch has no length: show its points.
+    marker = "o" if len(rows) <= 15 else ""
+    for axes, what in zip(figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True):
+        for key, name, style in ((what, "train", (0, (4, 2))), (f"val_{what}", "val", "-")):
+            values = [row.get(key, np.nan) for row in rows]
+            if np.isfinite(values).any():
+                strength = 0.65 if name == "train" else 1.0
+                axes.plot(epochs, values, color=color, linestyle=style, alpha=strength, marker=marker, markersize=3.5, label=name)
+        axes.set_ylabel(what)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.margins(x=0.03, y=0.1)
+        _legend(axes)
+    figure.axes[0].set_title(title)
+    figure.axes[-1].set_xlabel("epoch")
+    return figure
+
+
+def _legend(axes: Any) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best")
+
+
+def _note(axes: Any, x: float, text: str, epochs: int) -> None:
+    """Text beside a vertical line, on the side that has room, above the panel."""
+    side = "right" if x > epochs / 2 else "left"
+    axes.annotate(
+        text, (x, 1), (4 if side == "left" else -4, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+        ha=side, va="bottom", fontsize=9, color=FAINT, annotation_clip=False,
+    )  # fmt: skip
+
+
+def latency(run: Run) -> Picture | None:
+    """Microseconds an image of each form, with its file's size; None where nothing was timed."""
+    measured = sorted(run.evaluations.latency_us.items(), key=lambda item: item[1])
+    if not measured:
+        return None
+    figure = sheet(0.42 * len(measured) + 0.9)
+    axes = figure.subplots()
+    values = [value for _, value in measured]
+    colors = [INT8 if name == run.quantization.form else FLOAT for name, _ in measured]
+    bars = axes.barh(range(len(measured)), values, color=colors, height=0.62)
+    axes.bar_label(bars, [formats.microseconds(value) for value in values], padding=4)
+    names = [name + (" (default)" if name == run.quantization.form else "") for name, _ in measured]
+    sizes = [formats.size(form_size(run, name)) for name, _ in measured]
+    labels = [f"{name}\n{size}" for name, size in zip(drawable(names, 28), sizes, strict=True)]
+    axes.set_yticks(range(len(measured)), labels, linespacing=1.1, fontsize=9)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0, max(values) * 1.18)
+    axes.set_xlabel("median µs an image, one thread (shorter is better)")
+    told = ", ".join(f"{name} {formats.microseconds(value)}" for name, value in measured)
+    return picture("latency", figure, f"Median time an image of each form, fastest first: {told}.")
+
+
+def form_size(run: Run, name: str) -> int | None:
+    """The file size of what ``evaluation.json`` timed under ``name``."""
+    if name in run.quantization.forms:
+        return run.quantization.forms[name].size_bytes
+    return run.evaluations.sizes.float32_tflite if name == "fused float32" else None
+
+
+def ranges(run: Run) -> Picture | None:
+    """From lowest to highest value of every quantiser, grouped by layer; None where there is none."""
+    layers = run.quantization.ranges
+    rows: list[tuple[str, float, float] | str] = []
+    for layer, sites in layers.items():
+        if len(rows) + len(sites) >= MAX_BARS and rows:
+            break
+        rows += [layer_title(run, layer), *((what, *bounds) for what, bounds in sites.items())]
+    bars = [(at, *row) for at, row in enumerate(rows) if not isinstance(row, str)]
+    if not bars:
+        return None
+    figure = sheet(0.2 * len(rows) + 0.9)
+    axes = figure.subplots()
+    for weights, color, name in ((True, WEIGHTS, "weights"), (False, ACTIVATIONS, "activations")):
+        chosen = [bar for bar in bars if is_weight(bar[1]) == weights]
+        if chosen:
+            at, _, low, high = zip(*chosen, strict=True)
+            axes.barh(at, np.subtract(high, low), left=low, height=0.6, color=color, label=name)
+            axes.plot(low, at, "|", high, at, "|", color=color, markersize=6)  # seen even where low = high
+    labels = [row.strip() if isinstance(row, str) else row[0] for row in rows]
+    axes.set_yticks(range(len(rows)), drawable(labels, 26), fontsize=9)
+    for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+        tick.set_fontweight("bold" if isinstance(row, str) else "normal")
+    _axis(axes, [max(abs(low), abs(high)) for *_, low, high in bars])
+    axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("value")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    widest = max(bars, key=lambda bar: bar[3] - bar[2])
+    return picture(
+        "ranges",
+        figure,
+        f"Ranges of {len(bars)} weight and activation quantisers in {len(rows) - len(bars)} layers; the widest is "
+        f"{widest[1]}, {formats.real(widest[2])} to {formats.real(widest[3])}.",
+    )
+
+
+def _axis(axes: Any, magnitudes: list[float]) -> None:
+    """Symmetric-logarithmic where the ranges differ too much for a linear axis."""
+    from matplotlib.ticker import FuncFormatter
+
+    found = [m for m in magnitudes if m > 0]
+    if not found or max(found) < SYMLOG_FROM * min(found):
+        return
+    axes.set_xscale("symlog", linthresh=max(min(found), max(found) / 1e4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.real(value)))
+    axes.minorticks_off()
+
+
+def is_weight(what: str) -> bool:
+    """Is that quantiser a weight's?"""
+    return "kernel" in what
+
+
+def layer_title(run: Run, layer: str) -> str:
+    """A layer's name with its type."""
+    if layer == "quantize_layer":
+        return "input"
+    types = {known.name: known.type for known in run.quantization.layers}
+    return f"{layer} ({types[layer]})" if layer in types else layer
