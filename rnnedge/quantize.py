@@ -95,7 +95,7 @@ def quantize_run(
     pack = {
         "labels": run.result.labels,
         "preprocess": run.recipe.preprocess(),
-        "golden": golden_images(run.data("test"), tuple(run.recipe.data.size)),
+        "golden": golden_images(run.data("test"), run.recipe.data.size),
         "name": run.recipe.name,
     }
     quantized.save(bundle, **pack)

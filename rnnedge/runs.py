@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,7 +100,7 @@ class Epochs:
         return (batches[index] for index in range(len(batches)))
 
 
-def golden_images(dataset: Dataset, size: tuple[int, int]) -> np.ndarray:
+def golden_images(dataset: Dataset, size: Sequence[int]) -> np.ndarray:
     """A few real frames of one shape, ``uint8 [N, H, W]`` or ``[N, H, W, 3]``, for the device's self-test."""
     step = max(1, len(dataset) // GOLDEN_IMAGES)
     images = [dataset.images[index] for index in range(0, len(dataset), step)][:GOLDEN_IMAGES]
@@ -113,4 +113,4 @@ def golden_images(dataset: Dataset, size: tuple[int, int]) -> np.ndarray:
 
 def png(image: np.ndarray) -> str:
     """An image as base64 PNG text."""
-    return base64.b64encode(cv2.imencode(".png", image)[1]).decode()
+    return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()

@@ -33,7 +33,8 @@ class Job:
     Args:
         name: what messages call it, the form as a rule.
         function: a concrete function with named inputs; the output file's signature ``serve``.
-        mode: ``int8`` (fake-quantised graph), ``static`` (int8 by calibration), ``dynamic`` (int8 weights), ``float32``.
+        mode: ``int8`` (fake-quantised graph), ``static`` (int8 by calibration), ``dynamic`` (int8 weights) or
+            ``float32``.
         io: ``int8`` or ``float32`` at the border.
         bound: inputs to turn into zero constants (``rewrite.finish``).
         samples: calibration inputs ``[N, ...]`` for ``static``.

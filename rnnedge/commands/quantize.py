@@ -53,7 +53,6 @@ def command(
       rnnedge quantize runs/row-lstm --method ptq --json
     """
     from rnnedge.quantize import baselines, quantize_run
-    from rnnedge.report import write_report
     from rnnedge.runs import Run
 
     opened = Run.open(run, overrides, strict)
@@ -70,6 +69,8 @@ def command(
         return
     chosen = None if not form else form[0] if len(form) == 1 else form
     outcome = quantize_run(opened, out=out, form=chosen, io=io, say=say)
+    from rnnedge.report import write_report
+
     report = write_report(run)
     if as_json:
         options.print_json({**outcome.to_dict(), "report": str(report)})

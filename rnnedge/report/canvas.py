@@ -19,7 +19,7 @@ INK, FAINT, GRID = "#1f2937", "#6b7280", "#e5e7eb"
 WIDTH = 5.6
 DPI = 160
 
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 11,
@@ -99,7 +99,8 @@ def sheet(height: float, width: float = WIDTH) -> Any:
 def picture(name: str, figure: Any, alt: str) -> Picture:
     """The finished figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white", metadata={"Software": None})
+    # Cropped: a square matrix leaves a margin that depends on its labels.
+    figure.savefig(buffer, format="png", facecolor="white", bbox_inches="tight", metadata={"Software": None})
     return Picture(name, buffer.getvalue(), alt)
 
 

@@ -24,9 +24,10 @@ def confusion(evaluations: Evaluations) -> Picture:
     counts = np.array(evaluations.int8.confusion)
     classes = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = drawable(evaluations.labels, 14)
-    longest = max(map(len, names)) if classes <= NAMES_UP_TO else 4
-    figure = sheet(5.0 + min(0.06 * longest, 0.8))
+    # Beyond that, their numbers in the class table: names cut short would all look the same.
+    names = drawable(evaluations.labels, 14) if classes <= NAMES_UP_TO else [str(i) for i in range(classes)]
+    longest = max(map(len, names))
+    figure = sheet(5.2 + min(0.06 * longest, 0.8))
     axes = figure.subplots()
     colors = _colors(shares)
     axes.imshow(colors, interpolation="nearest")
@@ -39,8 +40,8 @@ def confusion(evaluations: Evaluations) -> Picture:
     axes.tick_params(which="both", length=0)
     every = 1 if classes <= NAMES_UP_TO else -(-classes // 20)
     shown = range(0, classes, every)
-    font = 9 if classes <= COUNTS_UP_TO else 6.5
-    turned = longest > 2 and (classes > 4 or longest > 8)
+    font = 9 if classes <= COUNTS_UP_TO else 7.5
+    turned = classes // every * longest > 50
     axes.set_xticks(list(shown), [names[i] for i in shown], fontsize=font, rotation=90 if turned else 0)
     axes.set_yticks(list(shown), [names[i] for i in shown], fontsize=font)
     axes.set_xlabel("called")
@@ -92,4 +93,6 @@ def _annotate(axes: Any, counts: np.ndarray, shares: np.ndarray, colors: np.ndar
         text = f"{counts[i, j]}"
         if classes <= BOTH_UP_TO:
             text += f"\n{100 * shares[i, j]:.0f}%"
-        axes.text(j, i, text, ha="center", va="center", fontsize=size, color=on_dark(colors[i, j]), linespacing=1.05)
+        axes.text(
+            j, i, text, ha="center", va="center", fontsize=size, color=on_dark(colors[i, j]), linespacing=1.05
+        )

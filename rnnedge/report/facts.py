@@ -118,6 +118,11 @@ class Quantization(Facts):
         """The default form's facts."""
         return self.forms[self.form]
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Each layer's type by its name."""
+        return {layer.name: layer.type for layer in self.layers}
+
 
 class Sample(Facts):
     """A test image and what the three models called it; ``image`` is a PNG in base64."""
@@ -158,14 +163,20 @@ class Evaluations(Facts):
         for name, found in (("float", self.float_), ("qat", self.qat), ("int8", self.int8)):
             rows = found.confusion
             if len(rows) != len(self.labels) or any(len(row) != len(self.labels) for row in rows):
-                raise ValueError(f"{name}.confusion: must be {len(self.labels)} rows of as many, one for each label")
+                raise ValueError(
+                    f"{name}.confusion: must be {len(self.labels)} rows of as many, one for each label"
+                )
             if set(found.classes) != set(self.labels):
                 raise ValueError(f"{name}.classes: its names are not those in labels")
             total = sum(map(sum, rows))
             if total != found.images or total < 1:
-                raise ValueError(f"{name}.confusion: holds {total} images, but {name}.images is {found.images}")
+                raise ValueError(
+                    f"{name}.confusion: holds {total} images, but {name}.images is {found.images}"
+                )
             if not abs(right(found) / total - found.accuracy) < 1e-3:
-                raise ValueError(f"{name}.accuracy: {found.accuracy}, but its confusion says {right(found) / total}")
+                raise ValueError(
+                    f"{name}.accuracy: {found.accuracy}, but its confusion says {right(found) / total}"
+                )
         return self
 
 
@@ -195,13 +206,14 @@ class Run:
     """A finished run.
 
     Attributes:
+        folder: where it lies.
         epochs: the rows of ``history.csv``.
         recipe_text: ``recipe.toml`` as it stands.
         bundle, bundle_name: the manifest and file name of the folder's bundle, if there is one.
         video: the annotated video's file name, if there is one.
     """
 
-    name: str
+    folder: Path
     recipe: Recipe
     recipe_text: str
     training: Training
@@ -213,6 +225,11 @@ class Run:
     bundle_name: str | None
     video: str | None
 
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.resolve().name
+
 
 def read_run(folder: Path) -> Run:
     """Read a finished run's folder.
@@ -221,17 +238,19 @@ def read_run(folder: Path) -> Run:
         InputError: a file is missing or damaged; the message names it and the command that writes it.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: is not a folder; expected a finished run's, as `rnnedge train --out` makes it")
+        raise InputError(
+            f"{folder}: is not a folder; expected a finished run's, as `rnnedge train --out` makes it"
+        )
     text = _text(folder / "recipe.toml")
     try:
         recipe = load_recipe(folder / "recipe.toml")
     except InputError as error:
-        raise _damaged(folder / "recipe.toml", str(error)) from None
+        raise damaged(folder / "recipe.toml", str(error)) from None
     bundles = sorted(folder.glob("*.rnnedge"))
     # More than one: the run's own carries the recipe's name.
     bundle = next((b for b in bundles if b.stem == recipe.name), bundles[0] if bundles else None)
     return Run(
-        folder.resolve().name,
+        folder,
         recipe,
         text,
         _json(folder / "train.json", Training),
@@ -255,8 +274,10 @@ def _json(path: Path, facts: type[F]) -> F:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         shown = repr(first["input"]) if isinstance(first["input"], str | int | float | bool | None) else ""
-        problem = first["msg"].removeprefix("Value error, ") + (f", not {shown[:60]}" if where and shown else "")
-        raise _damaged(path, f"{where}: {problem}" if where else problem) from None
+        problem = first["msg"].removeprefix("Value error, ") + (
+            f", not {shown[:60]}" if where and shown else ""
+        )
+        raise damaged(path, f"{where}: {problem}" if where else problem) from None
 
 
 def _history(path: Path) -> list[dict[str, float]]:
@@ -267,9 +288,9 @@ def _history(path: Path) -> list[dict[str, float]]:
         try:
             rows.append({key: float(row[key]) for key in wanted})
         except (KeyError, ValueError, TypeError):
-            raise _damaged(path, f"line {line}: needs a number in each of {', '.join(wanted)}") from None
+            raise damaged(path, f"line {line}: needs a number in each of {', '.join(wanted)}") from None
     if not rows:
-        raise _damaged(path, "it holds no epoch")
+        raise damaged(path, "it holds no epoch")
     return rows
 
 
@@ -279,8 +300,9 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise InputError(f"{path}: is missing; `{WRITTEN_BY[path.name]}` writes it") from None
     except UnicodeDecodeError:
-        raise _damaged(path, "it is not UTF-8 text") from None
+        raise damaged(path, "it is not UTF-8 text") from None
 
 
-def _damaged(path: Path, problem: str) -> InputError:
+def damaged(path: Path, problem: str) -> InputError:
+    """The error for an input that cannot be what its command wrote."""
     return InputError(f"{path}: is damaged: {problem}; `{WRITTEN_BY[path.name]}` writes it anew")

@@ -21,9 +21,10 @@ from rnnedge.report.canvas import (
     sheet,
 )
 from rnnedge.report.facts import Run
+from rnnedge.report.places import is_weight, layer_title, words
 
-# A layer's bars beyond these stand in the table only.
-MAX_BARS = 90
+# Layers whose rows would go beyond these stand in the table only.
+MAX_ROWS = 90
 # Where the widest range is this many times the narrowest, a linear axis would hide the narrow ones.
 SYMLOG_FROM = 40.0
 
@@ -35,7 +36,12 @@ def float_curves(run: Run) -> Picture:
     top = figure.axes[0]
     for axes in figure.axes:
         axes.axvline(kept, color=INK, linewidth=0.9, linestyle=":", zorder=1)
-    _note(top, kept, f"kept: epoch {kept}, {formats.share(run.training.val_accuracy)}", len(run.epochs))
+    top.set_title(
+        f"kept: epoch {kept}, {formats.share(run.training.val_accuracy)}",
+        loc="right",
+        fontsize=9,
+        color=FAINT,
+    )
     last = run.epochs[-1]
     return picture(
         "float_curves",
@@ -53,10 +59,19 @@ def qat_curves(run: Run) -> Picture | None:
         return None
     figure = _curves(rows, QAT, "Quantisation-aware fine-tuning")
     last = rows[-1]
-    ends = [f"{key.replace('_', ' ')} {formats.real(last[key])}" for key in ("loss", "accuracy", "val_accuracy") if key in last]
+    ends = [
+        f"{key.replace('_', ' ')} {formats.real(last[key])}"
+        for key in ("loss", "accuracy", "val_accuracy")
+        if key in last
+    ]
     if "val_accuracy" in last:
         figure.axes[0].axhline(
-            run.training.val_accuracy, color=FLOAT, linewidth=1.2, linestyle=(0, (1, 2)), label="float, kept (val)", zorder=1
+            run.training.val_accuracy,
+            color=FLOAT,
+            linewidth=1.2,
+            linestyle=(0, (1, 2)),
+            label="float, kept (val)",
+            zorder=1,
         )
         _legend(figure.axes[0])
     return picture(
@@ -75,15 +90,27 @@ def _curves(rows: list[dict[str, float]], color: str, title: str) -> Any:
     epochs = [row["epoch"] for row in rows]
     # A line of one epoch has no length: show its points.
     marker = "o" if len(rows) <= 15 else ""
-    for axes, what in zip(figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True):
+    for axes, what in zip(
+        figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True
+    ):
         for key, name, style in ((what, "train", (0, (4, 2))), (f"val_{what}", "val", "-")):
             values = [row.get(key, np.nan) for row in rows]
             if np.isfinite(values).any():
                 strength = 0.65 if name == "train" else 1.0
-                axes.plot(epochs, values, color=color, linestyle=style, alpha=strength, marker=marker, markersize=3.5, label=name)
+                axes.plot(
+                    epochs,
+                    values,
+                    color=color,
+                    linestyle=style,
+                    alpha=strength,
+                    marker=marker,
+                    markersize=3.5,
+                    label=name,
+                )
         axes.set_ylabel(what)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.margins(x=0.03, y=0.1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.margins(y=0.1)
         _legend(axes)
     figure.axes[0].set_title(title)
     figure.axes[-1].set_xlabel("epoch")
@@ -93,15 +120,6 @@ def _curves(rows: list[dict[str, float]], color: str, title: str) -> Any:
 def _legend(axes: Any) -> None:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="best")
-
-
-def _note(axes: Any, x: float, text: str, epochs: int) -> None:
-    """Text beside a vertical line, on the side that has room, above the panel."""
-    side = "right" if x > epochs / 2 else "left"
-    axes.annotate(
-        text, (x, 1), (4 if side == "left" else -4, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
-        ha=side, va="bottom", fontsize=9, color=FAINT, annotation_clip=False,
-    )  # fmt: skip
 
 
 def latency(run: Run) -> Picture | None:
@@ -137,12 +155,12 @@ def form_size(run: Run, name: str) -> int | None:
 
 def ranges(run: Run) -> Picture | None:
     """From lowest to highest value of every quantiser, grouped by layer; None where there is none."""
-    layers = run.quantization.ranges
     rows: list[tuple[str, float, float] | str] = []
-    for layer, sites in layers.items():
-        if len(rows) + len(sites) >= MAX_BARS and rows:
-            break
-        rows += [layer_title(run, layer), *((what, *bounds) for what, bounds in sites.items())]
+    for layer, sites in drawn_layers(run).items():
+        rows += [
+            layer_title(layer, run.quantization.types),
+            *((what, *bounds) for what, bounds in sites.items()),
+        ]
     bars = [(at, *row) for at, row in enumerate(rows) if not isinstance(row, str)]
     if not bars:
         return None
@@ -152,12 +170,16 @@ def ranges(run: Run) -> Picture | None:
         chosen = [bar for bar in bars if is_weight(bar[1]) == weights]
         if chosen:
             at, _, low, high = zip(*chosen, strict=True)
-            axes.barh(at, np.subtract(high, low), left=low, height=0.6, color=color, label=name)
-            axes.plot(low, at, "|", high, at, "|", color=color, markersize=6)  # seen even where low = high
-    labels = [row.strip() if isinstance(row, str) else row[0] for row in rows]
+            # An edge, so that a range of no width is seen, too.
+            axes.barh(
+                at, np.subtract(high, low), left=low, height=0.6, color=color, edgecolor=color, label=name
+            )
+        labels = [row if isinstance(row, str) else words(row[0]) for row in rows]
     axes.set_yticks(range(len(rows)), drawable(labels, 26), fontsize=9)
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if isinstance(row, str) else "normal")
+    axes.use_sticky_edges = False
+    axes.margins(x=0.03)
     _axis(axes, [max(abs(low), abs(high)) for *_, low, high in bars])
     axes.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
     axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -170,8 +192,20 @@ def ranges(run: Run) -> Picture | None:
         "ranges",
         figure,
         f"Ranges of {len(bars)} weight and activation quantisers in {len(rows) - len(bars)} layers; the widest is "
-        f"{widest[1]}, {formats.real(widest[2])} to {formats.real(widest[3])}.",
+        f"{words(widest[1])}, {formats.real(widest[2])} to {formats.real(widest[3])}.",
     )
+
+
+def drawn_layers(run: Run) -> dict[str, dict[str, tuple[float, float]]]:
+    """The first layers, as many as a figure can hold."""
+    drawn: dict[str, dict[str, tuple[float, float]]] = {}
+    rows = 0
+    for layer, sites in run.quantization.ranges.items():
+        rows += len(sites) + 1
+        if drawn and rows > MAX_ROWS:
+            break
+        drawn[layer] = sites
+    return drawn
 
 
 def _axis(axes: Any, magnitudes: list[float]) -> None:
@@ -184,16 +218,3 @@ def _axis(axes: Any, magnitudes: list[float]) -> None:
     axes.set_xscale("symlog", linthresh=max(min(found), max(found) / 1e4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.real(value)))
     axes.minorticks_off()
-
-
-def is_weight(what: str) -> bool:
-    """Is that quantiser a weight's?"""
-    return "kernel" in what
-
-
-def layer_title(run: Run, layer: str) -> str:
-    """A layer's name with its type."""
-    if layer == "quantize_layer":
-        return "input"
-    types = {known.name: known.type for known in run.quantization.layers}
-    return f"{layer} ({types[layer]})" if layer in types else layer

@@ -33,7 +33,12 @@ def microseconds(value: float | None) -> str:
     """A duration given in microseconds: ``1.5 µs``, ``37 µs``, ``1.27 ms``, ``2.1 s``."""
     if value is None:
         return NOTHING
-    for limit, scale, digits, unit in ((9.95, 1, 1, "µs"), (999.5, 1, 0, "µs"), (9995, 1e3, 2, "ms"), (999_500, 1e3, 0, "ms")):
+    for limit, scale, digits, unit in (
+        (9.95, 1, 1, "µs"),
+        (999.5, 1, 0, "µs"),
+        (9995, 1e3, 2, "ms"),
+        (999_500, 1e3, 0, "ms"),
+    ):
         if value < limit:
             return f"{value / scale:.{digits}f} {unit}"
     return f"{value / 1e6:.1f} s"

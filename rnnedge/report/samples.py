@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rnnedge.report import formats
 from rnnedge.report.canvas import INK, QAT, Picture, data_uri, drawable, picture, sheet
-from rnnedge.report.facts import Evaluations, Sample
-from rnnedge_device.errors import InputError
+from rnnedge.report.facts import Run, Sample, damaged
 
 MOST_WRONG, MOST_RIGHT = 24, 8
 # A page of camera pictures would be as heavy as the pictures; nobody needs more to see what is on one.
@@ -44,32 +42,39 @@ class Shown:
         return f"Test image {self.sample.id}: a {self.sample.label}, {told} {self.sample.int8}"
 
 
-def choose(evaluations: Evaluations) -> list[Shown]:
+def choose(run: Run) -> list[Shown]:
     """The wrong ones first, the surest mistake leading, then a few right ones.
 
     Raises:
         InputError: an image is not a PNG in base64.
     """
-    numbered = list(enumerate(evaluations.samples))
+    numbered = list(enumerate(run.evaluations.samples))
     wrong = [item for item in numbered if item[1].int8 != item[1].label]
     wrong.sort(key=lambda item: -item[1].score)
     chosen = wrong[:MOST_WRONG] + [item for item in numbered if item[1].int8 == item[1].label][:MOST_RIGHT]
-    return [_shown(index, sample) for index, sample in chosen]
+    found = []
+    for index, sample in chosen:
+        image = _decoded(sample.image)
+        if image is None:
+            where = f"samples.{index}.image ({sample.id})"
+            raise damaged(run.folder / "evaluation.json", f"{where}: is not an 8-bit PNG in base64")
+        found.append(_shown(sample, image))
+    return found
 
 
-def _shown(index: int, sample: Sample) -> Shown:
+def _decoded(text: str) -> np.ndarray | None:
+    """Grey ``[H, W]`` or BGR ``[H, W, 3]``; None if it is none."""
     try:
-        data = np.frombuffer(base64.b64decode(sample.image, validate=True), np.uint8)
+        data = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except (binascii.Error, ValueError, cv2.error):
-        image = None
+    except (binascii.Error, cv2.error):
+        return None
     if image is None or image.dtype != np.uint8:
-        raise InputError(
-            f"evaluation.json: is damaged: samples.{index}.image ({sample.id}): is not an 8-bit PNG in base64; "
-            "`rnnedge quantize` writes it anew"
-        )
-    if image.ndim == 3:
-        image = image[..., :3]
+        return None
+    return image[..., :3] if image.ndim == 3 else image
+
+
+def _shown(sample: Sample, image: np.ndarray) -> Shown:
     factor = LARGEST_SIDE / max(image.shape[:2])
     if factor < 1:
         image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -87,11 +92,18 @@ def contact_sheet(shown: list[Shown]) -> Picture | None:
     for axes in grid:
         axes.axis("off")
     for axes, item in zip(grid, shown, strict=False):
-        axes.imshow(item.image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(item.image, cmap="gray", vmin=0, vmax=255)
         true, called = drawable([item.sample.label, item.sample.int8], 11)
         title = f"{true} → {called}" if item.wrong else f"{called}"
         axes.set_title(
-            f"{title}\n{formats.share(item.sample.score)[:4]}", fontsize=7.5, loc="center", color=QAT if item.wrong else INK
+            f"{title}\n{item.sample.score:.2f}",
+            fontsize=7.5,
+            loc="center",
+            color=QAT if item.wrong else INK,
         )
     wrong = sum(item.wrong for item in shown)
-    return picture("samples", figure, f"{wrong} test images that int8 calls wrongly and {len(shown) - wrong} that it calls rightly.")
+    return picture(
+        "samples",
+        figure,
+        f"{wrong} test images that int8 calls wrongly and {len(shown) - wrong} that it calls rightly.",
+    )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,13 +12,14 @@ from rnnedge.data import Dataset, load_data
 from rnnedge.data.batches import Batches, to_inputs, to_pixels
 from rnnedge.evaluate import mean_loss, predict_logits
 from rnnedge.models import row_rnn
-from rnnedge.recipes import Recipe, load_recipe, write_recipe
+from rnnedge.recipes import Recipe
 from rnnedge.training.callbacks import RestoreMetrics, ShowSteps, StepCheckpoint
 from rnnedge.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from rnnedge.training.logs import TensorBoard, write_history
 from rnnedge.training.optimizers import make_optimizer
 from rnnedge.training.progress import ProgressBar
 from rnnedge.training.result import TrainResult
+from rnnedge.training.run_folder import CHECKPOINT, prepare_folder
 from rnnedge.training.schedules import make_schedule
 from rnnedge.training.seeds import seeded
 from rnnedge_device.errors import InputError
@@ -29,8 +28,6 @@ from rnnedge_device.files import atomic_path
 use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
-
-CHECKPOINT = Path("checkpoint") / "last.npz"
 
 
 def train(
@@ -61,7 +58,7 @@ def train(
             checkpoint's, or a loss that is no longer finite.
     """
     out = Path(out)
-    _prepare(out, recipe, resume, overwrite)
+    prepare_folder(out, recipe, resume=resume, overwrite=overwrite)
     group = recipe.data.group or None
     sets = {
         split: load_data(recipe.data.name, split, group=group, strict=strict) for split in ("train", "val")
@@ -74,43 +71,6 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
     arguments = recipe.model.model_dump(exclude={"kind"})
     with seeded(recipe.train.seed):
         return row_rnn(recipe.preprocess().shape, classes, **arguments)
-
-
-def _prepare(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
-    """Make the folder ready, or refuse."""
-    if resume:
-        if not (out / CHECKPOINT).is_file():
-            raise InputError(f"--resume: {out} holds no checkpoint; train without --resume first")
-        before = load_recipe(out / "recipe.toml").model_dump()
-        changed = _changes(before, recipe.model_dump())
-        if changed:
-            raise InputError(
-                f"--resume: the recipe is not the one {out} was begun with: {'; '.join(changed)}"
-            )
-        return
-    if (out / CHECKPOINT).exists() or (out / "model.keras").exists():
-        if not overwrite:
-            raise InputError(
-                f"--out {out}: holds a training already; use --resume, --overwrite or another folder"
-            )
-        for name in ("model.keras", "train.json", "history.csv", "recipe.toml"):
-            (out / name).unlink(missing_ok=True)
-        for name in ("checkpoint", "tensorboard"):
-            shutil.rmtree(out / name, ignore_errors=True)
-    (out / "checkpoint").mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, out / "recipe.toml")
-
-
-def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
-    """The training values that differ; name, description and [quantize] may change freely."""
-    found = []
-    for key, old in before.items():
-        new = now[key]
-        if isinstance(old, dict):
-            found += [] if key == "quantize" else _changes(old, new, f"{key}.")
-        elif old != new and (prefix or key not in ("name", "description")):
-            found.append(f"{prefix}{key} was {old!r}, now {new!r}")
-    return found
 
 
 class _Run:

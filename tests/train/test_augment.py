@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
-from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.data import Augment
 from rnnedge.data.batches import Batches
+from rnnedge_device.errors import InputError
+from rnnedge_device.preprocess import Preprocess
 
 EVERYTHING = {
     "shift": 0.2,

@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
-from rnnedge_device.preprocess import Preprocess
 
 from rnnedge.data import Dataset, load_data
 from rnnedge.data.batches import to_inputs, to_pixels
 from rnnedge.data.split import group_key, split_by_class, split_by_hash, stable_fraction
+from rnnedge_device.errors import InputError
+from rnnedge_device.preprocess import Preprocess
 
 SPLITS = ("train", "val", "test")
 

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny import python
+
+from rnnedge.cli import main
+from rnnedge.data import Dataset, load_data
+from rnnedge.evaluate import evaluate_bundle, evaluate_model, mean_loss, predict_logits, score
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.errors import InputError
 from rnnedge_device.form import Form
 from rnnedge_device.interpreter import load_model as load_tflite
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
-from tiny import python
-
-from rnnedge.cli import main
-from rnnedge.data import Dataset, load_data
-from rnnedge.evaluate import evaluate_bundle, evaluate_model, mean_loss, predict_logits, score
 
 LABELS = ["zebra", "apple", "mango"]  # the model's order, which is not the folder's sorted one
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
 
 from rnnedge.training.optimizers import OPTIMIZERS, make_optimizer
 from rnnedge.training.schedules import make_schedule
+from rnnedge_device.errors import InputError
 
 
 def one_step(gradients, **options):

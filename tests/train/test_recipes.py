@@ -1,10 +1,10 @@
 """Recipes: the packaged ones build, bad ones are refused by key, value and what is allowed."""
 
 import pytest
-from rnnedge_device.errors import InputError
 
 from rnnedge.recipes import list_recipes, load_recipe, write_recipe
 from rnnedge.training.loop import build_model
+from rnnedge_device.errors import InputError
 
 PACKAGED = sorted(list_recipes())
 ISSUE = {"digits-lstm", "row-lstm", "row-gru", "row-rnn", "row-best", "pixels-irnn", "cifar-crnn", "folder"}

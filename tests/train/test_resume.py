@@ -4,13 +4,13 @@ import signal
 
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
 from tiny import STEPS, history, python, tiny
 
 from rnnedge.models import load_model
 from rnnedge.training import train
 from rnnedge.training.checkpoint import read_progress
 from rnnedge.training.progress import ProgressBar
+from rnnedge_device.errors import InputError
 
 
 class StopAt(ProgressBar):

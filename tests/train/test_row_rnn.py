@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
 
 from rnnedge.models import row_rnn
+from rnnedge_device.errors import InputError
 
 
 def steps_and_features(model):

@@ -6,7 +6,6 @@ import struct
 
 import numpy as np
 import pytest
-from rnnedge_device.errors import InputError
 from tiny import STEPS, history, tiny
 
 from rnnedge.data import load_data
@@ -15,6 +14,7 @@ from rnnedge.models import load_model, row_rnn
 from rnnedge.training import load_result, train
 from rnnedge.training.checkpoint import Progress, read_progress, save_checkpoint
 from rnnedge.training.logs import COLUMNS
+from rnnedge_device.errors import InputError
 
 
 @pytest.fixture(scope="module")

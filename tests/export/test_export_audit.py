@@ -1,0 +1,96 @@
+"""The audit finds what it is there to find."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import CELLS, inputs, one_layer
+
+from rnnedge_device.errors import InputError
+from rnnedge_export import audit, ptq, read_model
+from rnnedge_export.auditing import tie_free, ties
+from rnnedge_export.convert import Job, convert
+
+KINDS = list(CELLS)
+
+
+def _fake(x, low, high):
+    return tf.quantization.fake_quant_with_min_max_args(x, low, high)
+
+
+def _product(out_low: float, out_high: float) -> bytes:
+    """An int8 product of a sigmoid and a tanh, with the given range of the result."""
+
+    def body(x):
+        x = _fake(x, -8.0, 8 * 127 / 128)
+        return {"y": _fake(_fake(tf.sigmoid(x), 0, 255 / 256) * _fake(tf.tanh(x), -1, 127 / 128), out_low, out_high)}
+
+    function = tf.function(body).get_concrete_function(x=tf.TensorSpec((1, 8), name="x"))
+    return convert([Job("product", function)])["product"]
+
+
+def test_dyadic_scales_are_found_and_ours_are_not() -> None:
+    assert [tie.operator for tie in ties(read_model(_product(-1.0, 127 / 128)))] == ["MUL"]
+    assert ties(read_model(_product(-1.01, 1.01))) == []
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 256, 3 / 2**7, 5 / 2**9, 0.0039215, 0.7, 1.0, 2.0, 1 / 3])
+def test_tie_free_is_what_counting_says(factor: float) -> None:
+    exact = Fraction(float(np.float32(factor)))
+    halves = [a for a in range(1, 3000) if (exact * a * 2).denominator == 1 and (exact * a).denominator == 2]
+    assert tie_free(factor, 2999) == (not halves)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_product_of_a_cell_is_tie_free(kind: str, quantized_cell) -> None:
+    _, quantized = quantized_cell(kind)
+    for compiled in quantized.forms:
+        products = [op for _, op in read_model(compiled.data).operators if op.name in ("MUL", "FULLY_CONNECTED")]
+        assert len(products) >= 2
+        assert ties(read_model(compiled.data)) == []
+
+
+def test_float_arithmetic_in_an_int8_model_fails() -> None:
+    model = one_layer("lstm")
+    data = ptq(model, inputs(model, 32), "float32", "unrolled").tflite
+    result = audit(data)
+    assert not result.passed
+    assert any("FULLY_CONNECTED" in failure for failure in result.failures)
+    assert audit(data, int8=False).passed
+
+
+def test_flex_and_custom_operators_fail() -> None:
+    def body(x):
+        return {"y": tf.raw_ops.Betainc(a=x, b=x, x=x)}
+
+    function = tf.function(body).get_concrete_function(x=tf.TensorSpec((1, 4), name="x"))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    result = audit(converter.convert(), int8=False)
+    assert not result.passed
+    assert "FlexBetainc" in result.failures[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_multiply_adds_are_those_of_the_layer(kind: str, quantized_cell) -> None:
+    _, quantized = quantized_cell(kind)
+    gates = {"lstm": 4, "gru": 3, "gru-reset-before": 3}.get(kind, 1)
+    expected = 8 * (8 + 12) * gates * 12 + 12 * 10
+    loop, unrolled, step = (compiled.audit.macs for compiled in quantized.forms)
+    assert loop == unrolled == expected
+    assert step == (8 + 12) * gates * 12 + 12 * 10
+
+
+@pytest.mark.parametrize("data", [b"", b"not a model at all", b"\x1c\0\0\0TFL3" + bytes(40)])
+def test_bytes_that_are_no_model_are_one_clear_error(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"model: .*(TFL3|damaged)"):
+        audit(data)
+
+
+def test_versions_that_the_old_runtime_lacks_are_named() -> None:
+    model = one_layer("gru", units=48)
+    found = ptq(model, inputs(model, 32), "dynamic", "unrolled").forms[0].audit
+    assert any("FULLY_CONNECTED version 12" in problem for problem in found.runtimes["tflite-runtime 2.14"])

@@ -1,0 +1,75 @@
+"""The converter's process: a crash, a hang or a refusal is one clear error, and takes nothing else with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from models import inputs, one_layer
+
+from rnnedge_device.errors import InputError
+from rnnedge_export import ptq
+from rnnedge_export.convert import ConversionError, Job, convert
+
+
+def _function(body, shape=(1, 4)):
+    return tf.function(body).get_concrete_function(x=tf.TensorSpec(shape, name="x"))
+
+
+def _double(x):
+    return {"y": tf.quantization.fake_quant_with_min_max_args(x, 0, 1) * 2.0}
+
+
+def _custom(x):
+    return {"y": tf.raw_ops.Betainc(a=x, b=x, x=x)}  # TFLite has no such operator
+
+
+def test_converter_that_crashes_is_an_error_that_names_form_and_signal() -> None:
+    """Static int8 by calibration of a loop: the converter's own segmentation fault (TensorFlow 2.21)."""
+    model = one_layer("gru")
+    with pytest.raises(InputError, match=r"form: 'loop' \(static\).*SIGSEGV"):
+        ptq(model, inputs(model, 32), "static", "loop")
+
+
+def test_a_refused_graph_does_not_take_the_others_with_it() -> None:
+    results = convert(
+        [Job("bad", _function(_custom), "float32"), Job("good", _function(_double), "float32")], ["Betainc"]
+    )
+    assert isinstance(results["bad"], ConversionError)
+    assert "Betainc" in str(results["bad"])
+    assert "'bad'" in str(results["bad"])
+    assert results["good"][4:8] == b"TFL3"
+
+
+def test_a_crash_is_charged_to_its_own_job_and_the_rest_is_converted() -> None:
+    model = one_layer("gru")
+    from rnnedge_export.fused import float_function
+    from rnnedge_export.twin import build_twin
+
+    twin = build_twin(model)
+    crash = Job("crash", float_function(twin), "static", "int8", samples=inputs(model, 8), keep=twin)
+    results = convert([crash, Job("after", _function(_double), "float32")])
+    assert "SIGSEGV" in str(results["crash"])
+    assert results["after"][4:8] == b"TFL3"
+
+
+def test_a_hang_ends_at_the_time_limit() -> None:
+    results = convert([Job("slow", _function(_double), "float32")], time_limit_s=0.2)
+    assert "took longer than" in str(results["slow"])
+
+
+def test_finished_file_keeps_buffers_aligned(quantized_cell) -> None:
+    """The schema demands 16-byte alignment of constants; a file packed without it can fault on ARM."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    _, quantized = quantized_cell("lstm")
+    data = quantized.tflite
+    model = schema.Model.GetRootAs(data, 0)
+    start = np.frombuffer(data, np.uint8).ctypes.data
+    seen = 0
+    for index in range(model.BuffersLength()):
+        values = model.Buffers(index).DataAsNumpy()
+        if isinstance(values, np.ndarray):
+            assert (values.ctypes.data - start) % 16 == 0
+            seen += 1
+    assert seen > 3

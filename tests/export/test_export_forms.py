@@ -1,0 +1,191 @@
+"""quantize() on models that no recipe has, and what every form promises."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from models import MODELS, inputs, one_layer
+
+from rnnedge_device.bundle import read_bundle
+from rnnedge_device.classify import Classifier
+from rnnedge_device.errors import InputError
+from rnnedge_device.selftest import self_test
+from rnnedge_export import audit, ptq, quantize, read_model
+from rnnedge_export.finetune import predict
+
+NAMES = list(MODELS)
+L = keras.layers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loop_and_unrolled_give_the_same_bits(name: str, quantized_model) -> None:
+    model, quantized = quantized_model(name)
+    x = inputs(model, 40, seed=2)
+    loop, unrolled = (compiled.runner().raw(x) for compiled in quantized.forms)
+    assert len(np.unique(loop)) > 10
+    np.testing.assert_array_equal(loop, unrolled)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_int8_follows_the_trained_model(name: str, quantized_model) -> None:
+    model, quantized = quantized_model(name)
+    x = inputs(model, 64, seed=4)
+    real = quantized.forms[0].runner().real(x)
+    trained = predict(quantized.twin, x)
+    assert real.shape == (64, *model.output_shape[1:])
+    assert (real.argmax(-1) == trained.argmax(-1)).mean() >= 0.95
+    scale = quantized.forms[0].form.output("y").scale
+    assert np.abs(real - trained).max() <= 6 * scale
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_audit_int8_only_tie_free_and_loadable(name: str, quantized_model) -> None:
+    _, quantized = quantized_model(name)
+    for compiled in quantized.forms:
+        result = audit(compiled.data)
+        assert result.passed
+        assert result.float_ops == {}
+        assert result.ties == []
+        assert set(result.dtypes) <= {"int8", "int32", "bool"}
+        assert result.runtimes == {"ai-edge-litert": [], "tflite-runtime 2.14": []}
+        assert result.size_bytes == len(compiled.data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_matrix_has_one_scale_and_is_stored_as_trained(name: str, quantized_model) -> None:
+    """Several uses of one matrix once made the converter requantise it a scale a row, off the trained grid."""
+    _, quantized = quantized_model(name)
+    stored = []
+    for compiled in quantized.forms:
+        matrices = {
+            op.inputs[1].values().tobytes(): len(op.inputs[1].scales)
+            for _, op in read_model(compiled.data).operators
+            if op.name == "FULLY_CONNECTED"
+        }
+        assert set(matrices.values()) == {1}
+        stored.append(set(matrices))
+    assert stored[0] == stored[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_report_says_what_was_measured(name: str, quantized_model) -> None:
+    _, quantized = quantized_model(name)
+    report = quantized.report
+    assert report["parity"]["twin_max_abs"] <= 1e-5
+    assert report["parity"]["int8_top1"] >= 0.98
+    assert report["parity"]["int8_repeatable"] is True
+    assert [row["epoch"] for row in report["history"]] == [1]
+    for compiled in quantized.forms:
+        entry = report["forms"][compiled.name]
+        assert entry["size_bytes"] == len(compiled.data)
+        assert entry["latency_us"] > 0
+        assert entry["audit"]["passed"] is True
+
+
+def test_auto_keeps_one_form_that_holds() -> None:
+    model = one_layer("gru")
+    quantized = quantize(model, inputs(model, 64), epochs=0)
+    assert len(quantized.forms) == 1
+    times = {name: entry["latency_us"] for name, entry in quantized.report["forms"].items()}
+    assert set(times) == {"loop", "unrolled"}
+    assert quantized.form == min(times, key=times.get)
+
+
+def test_float_border_is_the_int8_graph_behind_it() -> None:
+    model = one_layer("lstm")
+    x = inputs(model, 48)
+    forms = ("loop", "unrolled", "step")
+    both = {io: quantize(model, x, epochs=0, form=forms, io=io) for io in ("int8", "float32")}
+    for index, form in enumerate(forms):
+        compiled = both["float32"].forms[index]
+        assert {t.dtype for t in compiled.form.inputs + compiled.form.outputs} == {"float32"}
+        assert set(compiled.audit.float_ops) == {"QUANTIZE", "DEQUANTIZE"}
+        expected = both["int8"].forms[index].runner().real(x)
+        np.testing.assert_allclose(compiled.runner().real(x), expected, atol=1e-6, err_msg=form)
+
+
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+def test_fused_form_is_the_float_model(weights: str) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((8, 8)), L.LSTM(40), L.Dense(10)])
+    x = inputs(model, 32)
+    quantized = quantize(model, x, epochs=0, form="fused", fused_weights=weights)
+    assert quantized.forms[0].form.ops["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
+    apart = np.abs(quantized.forms[0].runner().real(x) - np.asarray(model(x))).max()
+    assert apart < (1e-5 if weights == "float32" else 0.05)
+    assert (apart > 1e-4) == (weights == "int8")
+    again = quantized.forms[0].runner().real(np.concatenate([x[:1], x[:1]]))
+    np.testing.assert_array_equal(again[0], again[1])  # no state is left from one call to the next
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "reason"),
+    [
+        ("crnn_colour", "step", "mixes time steps"),
+        ("stacked_bidirectional_gru", "step", "reads backwards"),
+        ("two_branches", "step", "reads backwards"),
+        ("label_every_step", "fused", None),
+    ],
+)
+def test_a_form_a_model_does_not_have_is_refused(name: str, form: str, reason: str | None) -> None:
+    model = MODELS[name]()
+    if reason is None:  # has an LSTM: fused exists, beside a plain loop
+        assert quantize(model, inputs(model, 32), epochs=0, form=form).form == "fused"
+        return
+    with pytest.raises(InputError, match=reason):
+        quantize(model, inputs(model, 32), epochs=0, form=form)
+
+
+def test_fused_needs_an_lstm() -> None:
+    model = one_layer("gru")
+    with pytest.raises(InputError, match="LSTM layers only"):
+        quantize(model, inputs(model, 32), epochs=0, form="fused")
+
+
+def test_step_form_labels_every_step() -> None:
+    """With a head at every step, the step form's answers are the sequence form's rows."""
+    model = MODELS["label_every_step"]()
+    x = inputs(model, 20, seed=5)
+    quantized = quantize(model, inputs(model, 64), epochs=0, form=("loop", "step"))
+    whole = quantized.forms[0].runner().raw(x)
+    runner = quantized.forms[1].runner()
+    for sample, expected in zip(x, whole, strict=True):
+        runner.stepper.reset()
+        rows = [runner.stepper.step(row)[0, 0] for row in sample]
+        np.testing.assert_array_equal(np.array(rows), expected)
+
+
+def test_bundle_of_several_forms_round_trips(tmp_path, quantized_cell, scans) -> None:
+    model, quantized = quantized_cell("lstm")
+    images = np.round(scans[0][:6] * 255).astype(np.uint8)
+    path = tmp_path / "cell.rnnedge"
+    quantized.save(path, labels=list("abcdefghij"), golden=images, metrics={"data": "noise"})
+    bundle = read_bundle(path)
+    assert [form.name for form in bundle.manifest.forms] == ["loop", "unrolled", "step"]
+    assert self_test(bundle)["ok"] is True
+    scores = [Classifier(bundle, form).predict(images[0]).raw for form in ("loop", "unrolled", "step")]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    assert bundle.manifest.metrics["int8_top1"] == quantized.report["parity"]["int8_top1"]
+    assert bundle.manifest.metrics["data"] == "noise"
+
+
+def test_save_a_plain_tflite_and_refuse_wrong_labels(tmp_path, quantized_cell) -> None:
+    _, quantized = quantized_cell("lstm")
+    quantized.save(tmp_path / "cell.tflite")
+    assert (tmp_path / "cell.tflite").read_bytes() == quantized.tflite
+    with pytest.raises(InputError, match="labels: 3 names for 10 outputs"):
+        quantized.save(tmp_path / "cell.rnnedge", labels=["a", "b", "c"])
+    assert not (tmp_path / "cell.rnnedge").exists()
+
+
+def test_post_training_baselines_run() -> None:
+    model = one_layer("gru")
+    x = inputs(model, 64)
+    dynamic = ptq(model, x, "dynamic", "unrolled")
+    static = ptq(model, x, "static", "unrolled")
+    assert dynamic.forms[0].form.input("x").dtype == "float32"
+    assert static.forms[0].form.input("x").dtype == "int8"
+    for quantized in (dynamic, static):
+        assert quantized.report["parity"]["int8_top1"] >= 0.9
