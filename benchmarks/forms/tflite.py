@@ -33,7 +33,7 @@ def our_forms(subject: Subject) -> list[Candidate]:
 def _ours(compiled: Compiled) -> Candidate:
     runner = compiled.runner()
     name = f"{compiled.name} × {ROWS} calls" if compiled.name == "step" else compiled.name
-    return Candidate(name, "ours", runner.run, lambda frame: runner.encode(frame[None]), len(compiled.data))
+    return Candidate(name, "ours", runner.run, lambda frame: runner.encode(frame), len(compiled.data))
 
 
 def stock_forms(subject: Subject) -> list[Candidate]:

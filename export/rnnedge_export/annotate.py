@@ -14,6 +14,7 @@ from rnnedge_export.bidirectional import QuantBidirectional
 from rnnedge_export.cells import cell_of
 from rnnedge_export.concatenate import QuantConcatenate
 from rnnedge_export.recurrent import QuantRecurrent
+from rnnedge_export.rescaling import QuantRescaling
 from rnnedge_export.scheme import weight_quantizer
 
 _api: Any = tfmot.quantization.keras
@@ -68,22 +69,15 @@ class KeepScaleConfig(RecurrentQuantizeConfig):
         return None
 
 
-class OutputQuantizeConfig(KeepScaleConfig):
-    """For a layer that tfmot's registry lacks (Rescaling): only its output is quantised."""
-
-    def get_output_quantizers(self, layer: Any) -> list:
-        return [_api.quantizers.MovingAverageQuantizer(8, False, False, False)]
-
-
 SCOPE = {
     cls.__name__: cls
     for cls in (
         QuantRecurrent,
         QuantBidirectional,
         QuantConcatenate,
+        QuantRescaling,
         RecurrentQuantizeConfig,
         KeepScaleConfig,
-        OutputQuantizeConfig,
     )
 }
 
@@ -127,11 +121,12 @@ def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:
         if isinstance(layer, tf_keras.layers.Concatenate):
             joined = QuantConcatenate(layer.axis, tied=_tied(layer), name=layer.name)
             return _api.quantize_annotate_layer(joined, RecurrentQuantizeConfig())
+        if isinstance(layer, tf_keras.layers.Rescaling):
+            rescaled = QuantRescaling(layer.scale, layer.offset, name=layer.name)
+            return _api.quantize_annotate_layer(rescaled, RecurrentQuantizeConfig())
         copy = type(layer).from_config(layer.get_config())
         if isinstance(layer, tf_keras.layers.AveragePooling2D):
             return _api.quantize_annotate_layer(copy, KeepScaleConfig())
-        if isinstance(layer, tf_keras.layers.Rescaling):
-            return _api.quantize_annotate_layer(copy, OutputQuantizeConfig())
         return _api.quantize_annotate_layer(copy)
 
     with _api.quantize_scope(SCOPE):

@@ -97,9 +97,9 @@ class Runner:
                 self.model.reset()  # the fused kernel keeps its state between calls
             return self.model.run({"x": encoded})["y"]
         self.stepper.reset()
-        for row in encoded:
-            y = self.stepper.feed(row)
-        return y
+        answers = [self.stepper.feed(row) for row in encoded]
+        # A model that answers at every step gives [1, 1, K] a row; else the last answer is the sequence's.
+        return answers[-1] if answers[-1].ndim == 2 else np.concatenate(answers, axis=1)
 
     def raw(self, x: np.ndarray) -> np.ndarray:
         """Raw outputs ``[N, ...]`` in the border's dtype."""

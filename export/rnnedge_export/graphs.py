@@ -50,10 +50,6 @@ def trace(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Graph:
     Raises:
         InputError: the model has no such form (named layer and reason).
     """
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise InputError(
-            f"model: {len(model.inputs)} inputs and {len(model.outputs)} outputs; expected one of each"
-        )
     layers = recurrent_layers(model)
     scan, shape = _scan(model) if form == "step" else ([], tuple(model.inputs[0].shape[1:]))
     names = [f"{state}{index}" for index, layer in enumerate(layers) for state in layer.cell.states]

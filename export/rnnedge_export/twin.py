@@ -25,6 +25,9 @@ def build_twin(model: keras.Model) -> tf_keras.Model:
     Raises:
         InputError: a layer or operation that cannot be quantised, by name, type and place.
     """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        counts = f"{len(model.inputs)} inputs and {len(model.outputs)} outputs"
+        refuse("model", f"one with {counts}", "build it with one of each")
     tensors: dict[int, Any] = {}
     inputs = []
     for tensor in model.inputs:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rnnedge.evaluate import Evaluation
 from rnnedge.report import formats
-from rnnedge.report.facts import Run, right
+from rnnedge.report.facts import right
+from rnnedge.report.record import Record
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Model:
     latency: str
 
 
-def int8_latency(run: Run) -> float | None:
+def int8_latency(run: Record) -> float | None:
     """Median microseconds an image of the default form, as timed beside the others if it was."""
     form = run.quantization.form
     timed = (
@@ -50,7 +51,7 @@ def images(found: Evaluation) -> str:
     return f"{formats.count(found.images)} {split}images"
 
 
-def sentence(run: Run) -> str:
+def sentence(run: Record) -> str:
     """The answer."""
     e = run.evaluations
     gap = e.int8.accuracy - e.float_.accuracy
@@ -70,7 +71,7 @@ def sentence(run: Run) -> str:
     )
 
 
-def numbers(run: Run) -> list[Number]:
+def numbers(run: Record) -> list[Number]:
     """The four big numbers: accuracy, gap, size, time."""
     e = run.evaluations
     sizes = f"{formats.size(e.sizes.int8_tflite)} instead of {formats.size(e.sizes.float32_tflite)}"
@@ -86,11 +87,11 @@ def numbers(run: Run) -> list[Number]:
     ]
 
 
-def models(run: Run) -> list[Model]:
+def models(run: Record) -> list[Model]:
     """Float, QAT and int8."""
     e = run.evaluations
     rows = (
-        ("float", "float", e.float_, e.sizes.float32_tflite, e.latency_us.get("fused float32")),
+        ("float", "float", e.float_, e.sizes.float32_tflite, e.float_latency),
         ("QAT", "qat", e.qat, None, None),
         (f"int8, {run.quantization.form}", "int8", e.int8, e.sizes.int8_tflite, int8_latency(run)),
     )
@@ -109,7 +110,7 @@ def models(run: Run) -> list[Model]:
     ]
 
 
-def agreement(run: Run) -> list[tuple[str, str]]:
+def agreement(run: Record) -> list[tuple[str, str]]:
     """How closely each model stands for the one before it."""
     e, parity = run.evaluations, run.quantization.parity
     rows = [

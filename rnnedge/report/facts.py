@@ -1,31 +1,15 @@
-"""``Run``: what a finished run's folder says, read once and checked, so that nothing else has to doubt it."""
+"""The files of a finished run as types: what each must hold, checked once, so that nothing else has to doubt it."""
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rnnedge.evaluate import Evaluation
-from rnnedge.recipes import Recipe, load_recipe
-from rnnedge_device.bundle import read_bundle
-from rnnedge_device.errors import InputError
-from rnnedge_device.manifest import Manifest
 
-# The command that writes each input, for the error that misses it.
-WRITTEN_BY = {
-    "recipe.toml": "rnnedge train",
-    "train.json": "rnnedge train",
-    "history.csv": "rnnedge train",
-    "quantize.json": "rnnedge quantize",
-    "evaluation.json": "rnnedge quantize",
-    "summary.json": "rnnedge demo",
-}
-VIDEO = "stream.mp4"
+# The name under which the float32 file was timed beside the forms.
+FLOAT_FORM = "float32"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -158,6 +142,11 @@ class Evaluations(Facts):
     latency_us: dict[str, Positive]
     samples: list[Sample] = []
 
+    @property
+    def float_latency(self) -> float | None:
+        """Median microseconds an image of the float32 ``.tflite``."""
+        return self.latency_us.get(FLOAT_FORM)
+
     @model_validator(mode="after")
     def _agree(self) -> Evaluations:
         for name, found in (("float", self.float_), ("qat", self.qat), ("int8", self.int8)):
@@ -199,110 +188,3 @@ class Summary(Facts):
 def right(found: Evaluation) -> int:
     """How many images were called what they are."""
     return sum(row[i] for i, row in enumerate(found.confusion))
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes:
-        folder: where it lies.
-        epochs: the rows of ``history.csv``.
-        recipe_text: ``recipe.toml`` as it stands.
-        bundle, bundle_name: the manifest and file name of the folder's bundle, if there is one.
-        video: the annotated video's file name, if there is one.
-    """
-
-    folder: Path
-    recipe: Recipe
-    recipe_text: str
-    training: Training
-    epochs: list[dict[str, float]]
-    quantization: Quantization
-    evaluations: Evaluations
-    summary: Summary | None
-    bundle: Manifest | None
-    bundle_name: str | None
-    video: str | None
-
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return self.folder.resolve().name
-
-
-def read_run(folder: Path) -> Run:
-    """Read a finished run's folder.
-
-    Raises:
-        InputError: a file is missing or damaged; the message names it and the command that writes it.
-    """
-    if not folder.is_dir():
-        raise InputError(
-            f"{folder}: is not a folder; expected a finished run's, as `rnnedge train --out` makes it"
-        )
-    text = _text(folder / "recipe.toml")
-    try:
-        recipe = load_recipe(folder / "recipe.toml")
-    except InputError as error:
-        raise damaged(folder / "recipe.toml", str(error)) from None
-    bundles = sorted(folder.glob("*.rnnedge"))
-    # More than one: the run's own carries the recipe's name.
-    bundle = next((b for b in bundles if b.stem == recipe.name), bundles[0] if bundles else None)
-    return Run(
-        folder,
-        recipe,
-        text,
-        _json(folder / "train.json", Training),
-        _history(folder / "history.csv"),
-        _json(folder / "quantize.json", Quantization),
-        _json(folder / "evaluation.json", Evaluations),
-        _json(folder / "summary.json", Summary) if (folder / "summary.json").exists() else None,
-        read_bundle(bundle).manifest if bundle else None,
-        bundle.name if bundle else None,
-        VIDEO if (folder / VIDEO).is_file() else None,
-    )
-
-
-F = TypeVar("F", bound=Facts)
-
-
-def _json(path: Path, facts: type[F]) -> F:
-    try:
-        return facts.model_validate_json(_text(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        shown = repr(first["input"]) if isinstance(first["input"], str | int | float | bool | None) else ""
-        problem = first["msg"].removeprefix("Value error, ") + (
-            f", not {shown[:60]}" if where and shown else ""
-        )
-        raise damaged(path, f"{where}: {problem}" if where else problem) from None
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    """Rows of numbers; a diverged training's NaN is a number, too."""
-    wanted = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-    rows = []
-    for line, row in enumerate(csv.DictReader(io.StringIO(_text(path))), start=2):
-        try:
-            rows.append({key: float(row[key]) for key in wanted})
-        except (KeyError, ValueError, TypeError):
-            raise damaged(path, f"line {line}: needs a number in each of {', '.join(wanted)}") from None
-    if not rows:
-        raise damaged(path, "it holds no epoch")
-    return rows
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: is missing; `{WRITTEN_BY[path.name]}` writes it") from None
-    except UnicodeDecodeError:
-        raise damaged(path, "it is not UTF-8 text") from None
-
-
-def damaged(path: Path, problem: str) -> InputError:
-    """The error for an input that cannot be what its command wrote."""
-    return InputError(f"{path}: is damaged: {problem}; `{WRITTEN_BY[path.name]}` writes it anew")

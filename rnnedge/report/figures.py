@@ -20,8 +20,9 @@ from rnnedge.report.canvas import (
     picture,
     sheet,
 )
-from rnnedge.report.facts import Run
+from rnnedge.report.facts import FLOAT_FORM
 from rnnedge.report.places import is_weight, layer_title, words
+from rnnedge.report.record import Record
 
 # Layers whose rows would go beyond these stand in the table only.
 MAX_ROWS = 90
@@ -29,7 +30,7 @@ MAX_ROWS = 90
 SYMLOG_FROM = 40.0
 
 
-def float_curves(run: Run) -> Picture:
+def float_curves(run: Record) -> Picture:
     """Accuracy and loss of the float training, each epoch on ``train`` and ``val``."""
     kept = run.training.best_epoch
     figure = _curves(run.epochs, FLOAT, "Float training")
@@ -46,13 +47,13 @@ def float_curves(run: Run) -> Picture:
     return picture(
         "float_curves",
         figure,
-        f"Learning curves of the float training over {len(run.epochs)} epochs: validation accuracy ends at "
-        f"{formats.share(last['val_accuracy'])}, validation loss at {formats.real(last['val_loss'])}; the kept "
+        f"Learning curves of the float training over {formats.counted(len(run.epochs), 'epoch')}: "
+        f"validation accuracy ends at {formats.share(last['val_accuracy'])}, validation loss at {formats.real(last['val_loss'])}; the kept "
         f"model is that of epoch {kept}.",
     )
 
 
-def qat_curves(run: Run) -> Picture | None:
+def qat_curves(run: Record) -> Picture | None:
     """Accuracy and loss of the quantisation-aware fine-tuning; None where there was none."""
     rows = run.quantization.history
     if not rows:
@@ -77,7 +78,8 @@ def qat_curves(run: Run) -> Picture | None:
     return picture(
         "qat_curves",
         figure,
-        f"Learning curves of the quantisation-aware fine-tuning over {len(rows)} epochs, ending at {', '.join(ends)}.",
+        f"Learning curves of the quantisation-aware fine-tuning over "
+        f"{formats.counted(len(rows), 'epoch')}, ending at {', '.join(ends)}.",
     )
 
 
@@ -122,7 +124,7 @@ def _legend(axes: Any) -> None:
         axes.legend(loc="best")
 
 
-def latency(run: Run) -> Picture | None:
+def latency(run: Record) -> Picture | None:
     """Microseconds an image of each form, with its file's size; None where nothing was timed."""
     measured = sorted(run.evaluations.latency_us.items(), key=lambda item: item[1])
     if not measured:
@@ -146,14 +148,14 @@ def latency(run: Run) -> Picture | None:
     return picture("latency", figure, f"Median time an image of each form, fastest first: {told}.")
 
 
-def form_size(run: Run, name: str) -> int | None:
+def form_size(run: Record, name: str) -> int | None:
     """The file size of what ``evaluation.json`` timed under ``name``."""
     if name in run.quantization.forms:
         return run.quantization.forms[name].size_bytes
-    return run.evaluations.sizes.float32_tflite if name == "fused float32" else None
+    return run.evaluations.sizes.float32_tflite if name == FLOAT_FORM else None
 
 
-def ranges(run: Run) -> Picture | None:
+def ranges(run: Record) -> Picture | None:
     """From lowest to highest value of every quantiser, grouped by layer; None where there is none."""
     rows: list[tuple[str, float, float] | str] = []
     for layer, sites in drawn_layers(run).items():
@@ -196,7 +198,7 @@ def ranges(run: Run) -> Picture | None:
     )
 
 
-def drawn_layers(run: Run) -> dict[str, dict[str, tuple[float, float]]]:
+def drawn_layers(run: Record) -> dict[str, dict[str, tuple[float, float]]]:
     """The first layers, as many as a figure can hold."""
     drawn: dict[str, dict[str, tuple[float, float]]] = {}
     rows = 0

@@ -13,6 +13,11 @@ def count(value: int) -> str:
     return f"{value:,}".replace("-", MINUS)
 
 
+def counted(value: int, noun: str) -> str:
+    """How many of something: ``1 epoch``, ``1,468 steps``."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
 def share(value: float) -> str:
     """An accuracy, precision or recall, 0 to 1: ``0.9861``."""
     return f"{value:.4f}"

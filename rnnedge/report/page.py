@@ -10,7 +10,8 @@ from pathlib import Path
 from rnnedge.report import answer, figures, formats, tables
 from rnnedge.report.canvas import Picture, look
 from rnnedge.report.confusion import confusion, mistakes
-from rnnedge.report.facts import Run, read_run, right
+from rnnedge.report.facts import right
+from rnnedge.report.record import Record, read_record
 from rnnedge.report.samples import Shown, choose, contact_sheet
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
@@ -37,7 +38,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         PosixPath('runs/demo/report.html')
     """
     folder = Path(folder)
-    run = read_run(folder)
+    run = read_record(folder)
     samples = choose(run)
     pictures = draw(run, samples)
     page = render(run, samples, pictures)
@@ -52,7 +53,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     return folder / PAGE
 
 
-def draw(run: Run, samples: list[Shown]) -> dict[str, Picture]:
+def draw(run: Record, samples: list[Shown]) -> dict[str, Picture]:
     """The figures by name; one without anything to show is left out."""
     with look():
         drawn = (
@@ -66,7 +67,7 @@ def draw(run: Run, samples: list[Shown]) -> dict[str, Picture]:
     return {picture.name: picture for picture in drawn if picture}
 
 
-def render(run: Run, samples: list[Shown], pictures: dict[str, Picture]) -> str:
+def render(run: Record, samples: list[Shown], pictures: dict[str, Picture]) -> str:
     """The page as HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from rnnedge.report.canvas import INK, QAT, Picture, data_uri, drawable, picture, sheet
-from rnnedge.report.facts import Run, Sample, damaged
+from rnnedge.report.facts import Sample
+from rnnedge.report.record import Record, damaged
 
 MOST_WRONG, MOST_RIGHT = 24, 8
 # A page of camera pictures would be as heavy as the pictures; nobody needs more to see what is on one.
@@ -42,7 +43,7 @@ class Shown:
         return f"Test image {self.sample.id}: a {self.sample.label}, {told} {self.sample.int8}"
 
 
-def choose(run: Run) -> list[Shown]:
+def choose(run: Record) -> list[Shown]:
     """The wrong ones first, the surest mistake leading, then a few right ones.
 
     Raises:

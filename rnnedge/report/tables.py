@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass
 
 from rnnedge.report import formats
-from rnnedge.report.facts import Run
 from rnnedge.report.places import is_weight, layer_title, words
+from rnnedge.report.record import Record
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ClassRow:
     change: str
 
 
-def classes(run: Run) -> list[ClassRow]:
+def classes(run: Record) -> list[ClassRow]:
     """The int8 model's figures for each class, in label order."""
     e = run.evaluations
     rows = []
@@ -37,12 +37,12 @@ def classes(run: Run) -> list[ClassRow]:
     return rows
 
 
-def weakest(run: Run, rows: list[ClassRow], most: int = 10) -> list[ClassRow]:
+def weakest(run: Record, rows: list[ClassRow], most: int = 10) -> list[ClassRow]:
     """The classes with the lowest F1."""
     return sorted(rows, key=lambda row: run.evaluations.int8.classes[row.label]["f1"])[:most]
 
 
-def forms(run: Run) -> list[dict[str, str]]:
+def forms(run: Record) -> list[dict[str, str]]:
     """Each form that was made."""
     found = []
     for name, form in run.quantization.forms.items():
@@ -75,7 +75,7 @@ class RangeRow:
     step: str
 
 
-def ranges(run: Run) -> list[tuple[str, list[RangeRow]]]:
+def ranges(run: Record) -> list[tuple[str, list[RangeRow]]]:
     """The ranges of each layer."""
     return [
         (
@@ -116,7 +116,7 @@ class AuditTable:
     integer: bool
 
 
-def audits(run: Run) -> list[AuditTable]:
+def audits(run: Record) -> list[AuditTable]:
     """Every form's audit, the default form's first."""
     found = []
     for name, form in run.quantization.forms.items():
@@ -145,18 +145,18 @@ def audits(run: Run) -> list[AuditTable]:
     return sorted(found, key=lambda table: not table.default)
 
 
-def making(run: Run) -> list[tuple[str, str]]:
+def making(run: Record) -> list[tuple[str, str]]:
     """How the run was made, as terms and values."""
     t, q = run.training, run.quantization
     images = ", ".join(f"{formats.count(n)} {split}" for split, n in t.images.items())
     skipped = t.skipped + run.evaluations.int8.skipped
     early = ", stopped early" if t.stopped else ""
-    floats = f"{formats.count(t.epochs)} epochs, {formats.count(t.steps)} steps, {formats.seconds(t.seconds)}{early}"
+    length = f"{formats.counted(t.epochs, 'epoch')}, {formats.counted(t.steps, 'step')}"
     rows = [
         ("recipe", f"{t.recipe}: {run.recipe.description}".removesuffix(": ")),
         ("data", f"{t.data}: {images}, {images_of_test(run)}"),
-        ("float training", f"{floats}, on Keras 3 with {t.backend}"),
-        ("fine-tuning", f"{formats.count(len(q.history))} epochs, quantisation-aware"),
+        ("float training", f"{length}, {formats.seconds(t.seconds)}{early}, on Keras 3 with {t.backend}"),
+        ("fine-tuning", f"{formats.counted(len(q.history), 'epoch')}, quantisation-aware"),
         ("parameters", formats.count(t.parameters)),
         ("seed", str(run.recipe.train.seed)),
         ("border", f"{q.io} in and out"),
@@ -170,14 +170,14 @@ def making(run: Run) -> list[tuple[str, str]]:
     return rows
 
 
-def images_of_test(run: Run) -> str:
+def images_of_test(run: Record) -> str:
     """``359 test``, with the data's name where it is not the training's."""
     e = run.evaluations
     elsewhere = f" of {e.data}" if e.data != run.training.data else ""
     return f"{formats.count(e.int8.images)} {e.split}{elsewhere}"
 
 
-def commands(run: Run) -> list[str]:
+def commands(run: Record) -> list[str]:
     """Command lines that make the run again, from the folder that holds it."""
     folder = shlex.quote(run.name)
     again = shlex.quote(f"{run.name}-again")

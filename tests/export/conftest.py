@@ -14,7 +14,9 @@ from rnnedge_export import Quantized, quantize
 @cache
 def _cell(kind: str) -> tuple[Any, Quantized]:
     model = one_layer(kind)
-    return model, quantize(model, inputs(model, 96), epochs=1, batch_size=32, form=("loop", "unrolled", "step"))
+    return model, quantize(
+        model, inputs(model, 96), epochs=1, batch_size=32, form=("loop", "unrolled", "step")
+    )
 
 
 @cache

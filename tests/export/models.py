@@ -29,7 +29,9 @@ def one_layer(kind: str, units: int = 12, steps: int = 8, features: int = 8) -> 
     keras.utils.set_random_seed(3)
     image = keras.Input((steps, features), name="rows")
     # Biases away from zero, so that one left out shows.
-    layer = CELLS[kind][0](units, bias_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=5), name="cell")
+    layer = CELLS[kind][0](
+        units, bias_initializer=keras.initializers.RandomNormal(stddev=0.3, seed=5), name="cell"
+    )
     return keras.Model(image, L.Dense(10, name="logits")(layer(image)))
 
 
@@ -75,7 +77,12 @@ def columns() -> keras.Model:
 def label_every_step() -> keras.Model:
     """An answer at every step: ``return_sequences`` up to the head."""
     return keras.Sequential(
-        [keras.Input((7, 5)), L.SimpleRNN(11, return_sequences=True), L.LSTM(6, return_sequences=True), L.Dense(3)]
+        [
+            keras.Input((7, 5)),
+            L.SimpleRNN(11, return_sequences=True),
+            L.LSTM(6, return_sequences=True),
+            L.Dense(3),
+        ]
     )
 
 
@@ -89,7 +96,9 @@ def two_branches() -> keras.Model:
     return keras.Model(rows, L.Dense(4)(L.Dense(12, activation="relu")(x)))
 
 
-MODELS = {f.__name__: f for f in (crnn_colour, stacked_bidirectional_gru, columns, label_every_step, two_branches)}
+MODELS = {
+    f.__name__: f for f in (crnn_colour, stacked_bidirectional_gru, columns, label_every_step, two_branches)
+}
 
 
 def inputs(model: keras.Model, count: int, seed: int = 0) -> np.ndarray:

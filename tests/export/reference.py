@@ -21,7 +21,9 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def lstm(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact) -> list[np.ndarray]:
+def lstm(
+    x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact
+) -> list[np.ndarray]:
     """Hochreiter & Schmidhuber with forget gates (Gers et al. 2000), gates i, f, g, o: ``-> [h, c]``."""
     h, c = states
     w, u, b = weights
@@ -31,7 +33,9 @@ def lstm(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarr
     return [q("h", o * q("tanh", np.tanh(c))), c]
 
 
-def gru_after(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact) -> list[np.ndarray]:
+def gru_after(
+    x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact
+) -> list[np.ndarray]:
     """GRU with the reset gate behind the recurrent product, as cuDNN has it, gates u, r, n: ``-> [h]``."""
     (h,) = states
     w, u, b = weights
@@ -43,7 +47,9 @@ def gru_after(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.
     return [q("h", q("uh", update * h) + q("vn", q("sigmoid", 1 - update) * n))]
 
 
-def gru_before(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact) -> list[np.ndarray]:
+def gru_before(
+    x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact
+) -> list[np.ndarray]:
     """Cho et al. 2014: the reset gate in front of the recurrent product: ``-> [h]``."""
     (h,) = states
     w, u, b = weights
@@ -55,14 +61,18 @@ def gru_before(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np
     return [q("h", q("uh", update * h) + q("vn", q("sigmoid", 1 - update) * n))]
 
 
-def rnn_tanh(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact) -> list[np.ndarray]:
+def rnn_tanh(
+    x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact
+) -> list[np.ndarray]:
     """Elman 1990: ``-> [h]``."""
     (h,) = states
     w, u, b = weights
     return [q("h", np.tanh(q("z", q("zx", x @ w + b) + q("zh", h @ u))))]
 
 
-def rnn_relu(x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact) -> list[np.ndarray]:
+def rnn_relu(
+    x: np.ndarray, states: Sequence[np.ndarray], weights: Sequence[np.ndarray], q: Q = exact
+) -> list[np.ndarray]:
     """Le et al. 2015 (IRNN): ``-> [h]``."""
     (h,) = states
     w, u, b = weights

@@ -92,12 +92,18 @@ def test_tflite_step_follows_the_quantised_reference(kind: str, quantized_cell) 
     assert off / total < 0.01
 
 
+def _keras_order(array: np.ndarray) -> np.ndarray:
+    i, f, o, g = np.split(array, 4, axis=-1)
+    return np.concatenate([i, f, g, o], axis=-1)
+
+
 def _grid_weights(kind: str, data: bytes, layer: object) -> list[np.ndarray]:
     """The layer's weights as the file holds them: on their int8 grid, in Keras's gate order."""
     from rnnedge_export.flatbuffer import read_model
 
     stored = {
-        op.inputs[1].shape[::-1]: op.inputs[1].values().T.astype(np.float32) * np.float32(op.inputs[1].scales[0])
+        op.inputs[1].shape[::-1]: op.inputs[1].values().T.astype(np.float32)
+        * np.float32(op.inputs[1].scales[0])
         for _, op in read_model(data).operators
         if op.name == "FULLY_CONNECTED"
     }
@@ -105,8 +111,7 @@ def _grid_weights(kind: str, data: bytes, layer: object) -> list[np.ndarray]:
     recurrent = stored[tuple(layer.settings["weight_shapes"]["recurrent_kernel"])]
     bias = layer.bias.numpy()
     if kind == "lstm":
-        back = lambda a: np.concatenate([*np.split(a, 4, -1)[:2], np.split(a, 4, -1)[3], np.split(a, 4, -1)[2]], -1)  # noqa: E731
-        return [back(kernel), back(recurrent), back(bias)]
+        return [_keras_order(a) for a in (kernel, recurrent, bias)]
     if kind == "gru":
         return [kernel, recurrent, np.stack([bias, layer.recurrent_bias.numpy()])]
     if kind == "gru-reset-before":

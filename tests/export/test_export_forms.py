@@ -108,7 +108,7 @@ def test_float_border_is_the_int8_graph_behind_it() -> None:
 @pytest.mark.parametrize("weights", ["float32", "int8"])
 def test_fused_form_is_the_float_model(weights: str) -> None:
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((8, 8)), L.LSTM(40), L.Dense(10)])
+    model = keras.Sequential([keras.Input((8, 32)), L.LSTM(40), L.Dense(10)])
     x = inputs(model, 32)
     quantized = quantize(model, x, epochs=0, form="fused", fused_weights=weights)
     assert quantized.forms[0].form.ops["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
@@ -157,7 +157,7 @@ def test_step_form_labels_every_step() -> None:
 
 
 def test_bundle_of_several_forms_round_trips(tmp_path, quantized_cell, scans) -> None:
-    model, quantized = quantized_cell("lstm")
+    _, quantized = quantized_cell("lstm")
     images = np.round(scans[0][:6] * 255).astype(np.uint8)
     path = tmp_path / "cell.rnnedge"
     quantized.save(path, labels=list("abcdefghij"), golden=images, metrics={"data": "noise"})

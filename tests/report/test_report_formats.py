@@ -43,6 +43,11 @@ def test_numbers(function, value, text):
     assert function(value) == text
 
 
+def test_a_single_one_is_not_many():
+    assert formats.counted(1, "epoch") == "1 epoch"
+    assert formats.counted(1468, "step") == "1,468 steps"
+
+
 @pytest.mark.parametrize(
     ("right", "total", "low", "high"),
     # Wilson's interval, from R's binom.wilson and from its closed form at the ends.
