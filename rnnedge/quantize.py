@@ -19,7 +19,7 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 
 Say = Callable[[str], None]
-SAMPLES = 24
+WRONG_SAMPLES, RIGHT_SAMPLES = 24, 8
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,8 @@ def _samples(
 
     names = test.names
     answers = real.argmax(-1)
-    order = np.argsort(answers == test.labels, kind="stable")[:SAMPLES]
+    right = answers == test.labels
+    order = np.concatenate([np.flatnonzero(~right)[:WRONG_SAMPLES], np.flatnonzero(right)[:RIGHT_SAMPLES]])
     floats = predict_logits(run.model, inputs[order]).argmax(-1)
     powers = np.exp(real[order] - real[order].max(-1, keepdims=True))
     scores = powers.max(-1) / powers.sum(-1)

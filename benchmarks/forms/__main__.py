@@ -20,13 +20,24 @@ CELLS = ("lstm", "gru", "simple_rnn")
 
 @click.command(epilog="Example: python -m benchmarks.forms --units 64 --units 128 --json forms.json")
 @click.argument("more_units", nargs=-1, type=click.IntRange(8, 1024), metavar="[UNITS]...")
-@click.option("--units", multiple=True, type=click.IntRange(8, 1024), help="Sizes: --units 64 128 256, the default.")
+@click.option(
+    "--units", multiple=True, type=click.IntRange(8, 1024), help="Sizes: --units 64 128 256, the default."
+)
 @click.option("--cell", default="lstm", show_default=True, type=click.Choice(CELLS))
-@click.option("--rounds", default=1000, show_default=True, type=click.IntRange(MIN_ROUNDS), help="Timed calls of each.")
+@click.option(
+    "--rounds", default=1000, show_default=True, type=click.IntRange(MIN_ROUNDS), help="Timed calls of each."
+)
 @click.option("--core", type=click.IntRange(0), help="Run on this processor core only.")
-@click.option("--json", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures to this file.")
+@click.option(
+    "--json", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures to this file."
+)
 def main(
-    more_units: tuple[int, ...], units: tuple[int, ...], cell: str, rounds: int, core: int | None, path: Path | None
+    more_units: tuple[int, ...],
+    units: tuple[int, ...],
+    cell: str,
+    rounds: int,
+    core: int | None,
+    path: Path | None,
 ) -> None:
     """Time one recurrent layer over 28 rows of 28 and a Dense(10): our forms, the peers, the limit.
 
@@ -40,7 +51,9 @@ def main(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if core is not None:
         if core not in os.sched_getaffinity(0):
-            raise click.BadParameter(f"{core}: not one of {sorted(os.sched_getaffinity(0))}", param_hint="--core")
+            raise click.BadParameter(
+                f"{core}: not one of {sorted(os.sched_getaffinity(0))}", param_hint="--core"
+            )
         os.sched_setaffinity(0, {core})
     from benchmarks.forms.run import run
 

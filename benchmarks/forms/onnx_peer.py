@@ -34,7 +34,9 @@ def onnx_peers(subject: Subject) -> list[Candidate]:
         onnx.save(_graph(subject), source)
         found = [_candidate("ONNX Runtime float32", source, exact=True)]
         if subject.cell == "lstm":
-            logging.getLogger().setLevel(logging.ERROR)  # its quantiser recommends a pre-processing that changes nothing
+            logging.getLogger().setLevel(
+                logging.ERROR
+            )  # its quantiser recommends a pre-processing that changes nothing
             for kind in (QuantType.QInt8, QuantType.QUInt8):
                 target = Path(folder) / f"{kind}.onnx"
                 quantize_dynamic(source, target, weight_type=kind)

@@ -41,7 +41,9 @@ class Result:
     def targets(self) -> list[Target]:
         """What of the project's targets this size answers."""
         ours, peer, limit = (self.best(role)[1].median_us for role in ("ours", "peer", "limit"))
-        found = [Target("our best form is faster than every peer: best peer / ours > 1", peer / ours, peer > ours)]
+        found = [
+            Target("our best form is faster than every peer: best peer / ours > 1", peer / ours, peer > ours)
+        ]
         rows = {candidate.name: (candidate, timing) for candidate, timing, _ in self.rows}
         if STOCK_INT8 in rows:
             stock, timing = rows[STOCK_INT8]

@@ -46,7 +46,10 @@ def make_subject(cell: str, units: int, seed: int = 0) -> Subject:
     random = np.random.default_rng(seed)
     # A forgotten bias, or one that a runtime adds twice, must show in the numbers.
     model.set_weights(
-        [w if w.ndim > 1 and w.shape[0] != 2 else w + random.normal(0, 0.1, w.shape) for w in model.get_weights()]
+        [
+            w if w.ndim > 1 and w.shape[0] != 2 else w + random.normal(0, 0.1, w.shape)
+            for w in model.get_weights()
+        ]
     )
     frames = random.random((SAMPLES, ROWS, FEATURES), np.float32)
     return Subject(cell, units, model, frames, np.asarray(model.predict(frames, verbose=0)))

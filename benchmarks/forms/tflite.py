@@ -42,10 +42,16 @@ def stock_forms(subject: Subject) -> list[Candidate]:
     unrolled = _with_loops(twin, "unrolled")
     samples = subject.frames[:128]
     jobs = {
-        "unrolled, post-training int8": Job("unrolled static", float_function(unrolled), "static", "float32", (), samples, unrolled)
+        "unrolled, post-training int8": Job(
+            "unrolled static", float_function(unrolled), "static", "float32", (), samples, unrolled
+        )
     }
     if subject.cell == "lstm":  # the only layer that TFLite has a kernel for
-        for name, mode in (("float32", "float32"), ("dynamic range", "dynamic"), ("post-training int8", "static")):
+        for name, mode in (
+            ("float32", "float32"),
+            ("dynamic range", "dynamic"),
+            ("post-training int8", "static"),
+        ):
             job = Job(f"fused {mode}", float_function(twin), mode, "float32", (), samples, twin)
             jobs[f"fused, {name}"] = job
     results = convert(list(jobs.values()), [layer.name for layer in twin.layers])
@@ -55,7 +61,9 @@ def stock_forms(subject: Subject) -> list[Candidate]:
         if isinstance(data, Exception):
             raise data
         run = _runner(data, reset=FUSED_OP.encode() in data or name.startswith("fused"))
-        found.append(Candidate(f"TFLite {name}", "peer", run, size_bytes=len(data), exact=job.mode == "float32"))
+        found.append(
+            Candidate(f"TFLite {name}", "peer", run, size_bytes=len(data), exact=job.mode == "float32")
+        )
     return found
 
 
@@ -110,7 +118,9 @@ def _products(up: np.ndarray, down: np.ndarray, pairs: int) -> Any:
 
     def weights(matrix: np.ndarray) -> tf.Tensor:
         high = float(np.abs(matrix).max())
-        return tf.quantization.fake_quant_with_min_max_args(tf.constant(matrix), -high, high, narrow_range=True)
+        return tf.quantization.fake_quant_with_min_max_args(
+            tf.constant(matrix), -high, high, narrow_range=True
+        )
 
     def body(turn: tf.Tensor, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         h = fake_quantize(h, bounds)
@@ -123,7 +133,11 @@ def _products(up: np.ndarray, down: np.ndarray, pairs: int) -> Any:
         h = fake_quantize(x, bounds)
         if turns == 1:
             return {"y": body(tf.constant(0), h)[1]}
-        return {"y": fake_quantize(tf.while_loop(lambda turn, _: turn < turns, body, [tf.constant(0), h])[1], bounds)}
+        return {
+            "y": fake_quantize(
+                tf.while_loop(lambda turn, _: turn < turns, body, [tf.constant(0), h])[1], bounds
+            )
+        }
 
     return tf.function(serve, autograph=False).get_concrete_function(
         x=tf.TensorSpec((1, len(up)), tf.float32, name="x")

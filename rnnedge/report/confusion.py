@@ -88,11 +88,11 @@ def _colors(shares: np.ndarray) -> np.ndarray:
 
 def _annotate(axes: Any, counts: np.ndarray, shares: np.ndarray, colors: np.ndarray) -> None:
     classes = len(counts)
-    size = 9.5 if classes <= BOTH_UP_TO else 7
+    size = 8.5 if classes <= BOTH_UP_TO else 7
     for i, j in zip(*np.nonzero(counts), strict=True):
         text = f"{counts[i, j]}"
         if classes <= BOTH_UP_TO:
-            text += f"\n{100 * shares[i, j]:.0f}%"
+            text += "\nall" if shares[i, j] == 1 else f"\n{100 * shares[i, j]:.1f}%"
         axes.text(
             j, i, text, ha="center", va="center", fontsize=size, color=on_dark(colors[i, j]), linespacing=1.05
         )

@@ -48,8 +48,8 @@ def float_curves(run: Record) -> Picture:
         "float_curves",
         figure,
         f"Learning curves of the float training over {formats.counted(len(run.epochs), 'epoch')}: "
-        f"validation accuracy ends at {formats.share(last['val_accuracy'])}, validation loss at {formats.real(last['val_loss'])}; the kept "
-        f"model is that of epoch {kept}.",
+        f"validation accuracy ends at {formats.share(last['val_accuracy'])}, validation loss at "
+        f"{formats.real(last['val_loss'])}; the kept model is that of epoch {kept}.",
     )
 
 

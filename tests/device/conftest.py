@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.classify import Classifier
 from rnnedge_device.form import Form

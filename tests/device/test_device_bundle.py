@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.errors import BundleError
 from rnnedge_device.golden import Golden

@@ -4,6 +4,7 @@ import threading
 
 import cv2
 import pytest
+
 from rnnedge_device.camera import LiveSource
 from rnnedge_device.errors import SourceLostError
 

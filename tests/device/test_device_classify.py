@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from rnnedge_device.bundle import Bundle, read_bundle
 from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import BundleError, InputError

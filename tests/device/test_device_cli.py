@@ -16,6 +16,7 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.camera import LiveSource
 from rnnedge_device.golden import Golden

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.interpreter import RUNTIME_NAME, load_model, runtime_version
 from rnnedge_device.quantization import dequantize, quantize

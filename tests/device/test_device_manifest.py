@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from rnnedge_device.errors import BundleError
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess

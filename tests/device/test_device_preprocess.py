@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+
 from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.quantization import quantize

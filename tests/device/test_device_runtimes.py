@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import rnnedge_device
 
 PACKAGE = Path(rnnedge_device.__file__).parent

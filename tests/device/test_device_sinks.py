@@ -12,6 +12,7 @@ import threading
 import cv2
 import numpy as np
 import pytest
+
 from rnnedge_device import sinks
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.classify import Classifier

@@ -7,6 +7,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
+
 from rnnedge_device.errors import SourceError
 from rnnedge_device.images import list_images, read_image
 from rnnedge_device.sources import open_source

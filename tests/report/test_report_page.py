@@ -28,7 +28,7 @@ DATA_IMAGE = re.compile(r'<img src="data:image/png;base64,([A-Za-z0-9+/=]+)"[^>]
 def section(page, name):
     """The text of one section, without tags and images."""
     part = re.search(rf'<section id="{name}">(.*?)</section>', page, re.S).group(1)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part.replace("<wbr>", ""))).split())
 
 
 def head(page):

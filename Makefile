@@ -1,0 +1,53 @@
+# `make demo` and `make test` set up what they need in .venv/ from the package index.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+TFLITE_VENV := .venv-tflite
+BENCH_VENV := .venv-bench
+BIN := $(VENV)/bin
+PIP_FLAGS := --quiet --disable-pip-version-check
+# The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
+HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
+
+.PHONY: demo test lint types bench setup clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/export.stamp: pyproject.toml constraints/lock.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt -e ".[export]"
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints/lock.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt -e ".[dev]"
+	@touch $@
+
+$(TFLITE_VENV)/stamp: pyproject.toml constraints/tflite-runtime.txt
+	$(PYTHON) -m venv $(TFLITE_VENV)
+	$(TFLITE_VENV)/bin/python -m pip install $(PIP_FLAGS) -r constraints/tflite-runtime.txt
+	$(TFLITE_VENV)/bin/python -m pip install $(PIP_FLAGS) --no-deps -e .
+	@touch $@
+
+$(BENCH_VENV)/stamp: pyproject.toml constraints/lock.txt constraints/bench.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt -c constraints/bench.txt -e ".[bench]"
+	@touch $@
+
+setup: $(VENV)/dev.stamp
+
+demo: $(VENV)/export.stamp  ## train, quantise, pack, stream: runs/demo/
+	$(BIN)/rnnedge demo --out runs/demo
+
+test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
+	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(BENCH_VENV)/stamp  ## our forms beside the peers; start time and memory of the device part
+	$(BENCH_VENV)/bin/python -m benchmarks.forms $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache
