@@ -195,7 +195,7 @@ def test_a_full_disk_leaves_the_old_bundle(demo: Path, forms: Path, tmp_path: Pa
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
-        with pytest.raises(OSError, match="File too large|No space left"):
+        with pytest.raises(OSError, match=r"File too large|No space left"):
             write_bundle(target, bundle.manifest, bundle.members)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
