@@ -11,6 +11,8 @@ import pytest
 # TensorFlow is there for the exporter anyway; one backend for the whole test process keeps it quick.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As rnnedge.backend sets it before it loads TensorFlow, which other tests may have loaded before.
+os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
 @pytest.fixture(scope="session")

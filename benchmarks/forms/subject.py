@@ -34,7 +34,7 @@ class Subject:
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """``kernel [28, G units]``, ``recurrent [units, G units]``, ``bias``, then Dense's ``[units, 10]``, ``[10]``."""
+        """``kernel [28, G units]``, ``recurrent [units, G units]``, ``bias``, Dense's ``[units, 10]`` and ``[10]``."""
         return [np.asarray(weight) for weight in self.model.get_weights()]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.forms.candidate import Candidate
-from benchmarks.forms.subject import FEATURES, ROWS, Subject
+from benchmarks.forms.packed import packed_runner
+from benchmarks.forms.subject import CLASSES, ROWS, Subject
 from rnnedge_device.interpreter import load_model
 from rnnedge_export.compiled import Compiled
 from rnnedge_export.convert import Job, convert
@@ -27,13 +28,20 @@ def our_forms(subject: Subject) -> list[Candidate]:
     """Loop, unrolled and step, quantised without fine-tuning: the arithmetic is that of a trained model."""
     forms = ("loop", "unrolled", "step")
     quantized = quantize(subject.model, subject.frames, epochs=0, form=forms, io="float32")
-    return [_ours(compiled) for compiled in quantized.forms]
+    found = [_ours(compiled) for compiled in quantized.forms]
+    for compiled in quantized.forms:
+        if compiled.name != "step":
+            run = packed_runner(compiled.data, CLASSES)
+            found.append(
+                Candidate(f"{compiled.name}, packed once", "ours", run, size_bytes=len(compiled.data))
+            )
+    return found
 
 
 def _ours(compiled: Compiled) -> Candidate:
     runner = compiled.runner()
     name = f"{compiled.name} × {ROWS} calls" if compiled.name == "step" else compiled.name
-    return Candidate(name, "ours", runner.run, lambda frame: runner.encode(frame), len(compiled.data))
+    return Candidate(name, "ours", runner.run, runner.encode, len(compiled.data))
 
 
 def stock_forms(subject: Subject) -> list[Candidate]:
@@ -93,22 +101,23 @@ def limits(subject: Subject, gates: int) -> list[Candidate]:
     up = random.standard_normal((subject.units, wide)).astype(np.float32) / subject.units**0.5
     down = random.standard_normal((wide, subject.units)).astype(np.float32) / wide**0.5
     jobs = [Job(name, _products(up, down, pairs), "int8", "float32") for name, pairs in _ARRANGEMENTS.items()]
+    inputs = random.uniform(-4, 4, (100, 1, subject.units)).astype(np.float32)
     found = []
     for name, data in convert(jobs).items():
         if isinstance(data, Exception):
             raise data
-        inputs = random.uniform(-4, 4, (ROWS * FEATURES, 1, subject.units)).astype(np.float32)
-        found.append(
-            Candidate(
-                f"limit: {ROWS} bare int8 products in {name}",
-                "limit",
-                _runner(data),
-                # Any of the random inputs, always the same one for a frame.
-                lambda frame, inputs=inputs: inputs[int(frame[0, 0] * len(inputs))],
-                len(data),
-            )
-        )
+        name = f"limit: {ROWS} bare int8 products in {name}"
+        found.append(Candidate(name, "limit", _runner(data), _any_of(inputs), len(data)))
     return found
+
+
+def _any_of(inputs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """One of random inputs, always the same for a frame."""
+
+    def prepare(frame: np.ndarray) -> np.ndarray:
+        return inputs[int(frame[0, 0] * len(inputs))]
+
+    return prepare
 
 
 def _products(up: np.ndarray, down: np.ndarray, pairs: int) -> Any:
