@@ -23,14 +23,16 @@ def packed_runner(data: bytes, outputs: int) -> Callable[[Any], np.ndarray]:
     )
     model = CompiledModel.from_buffer(data, options=options)
     (x,), (y,) = model.create_input_buffers(0), model.create_output_buffers(0)
-    sources, targets = [x.capsule], [y.capsule]
-    invoke = model._model.RunByIndex  # as run_by_index, less the lists it builds anew at each call
+    source, target = x.capsule, y.capsule
+    sources, targets = [source], [target]
+    # As TensorBuffer.write, CompiledModel.run_by_index and TensorBuffer.read, less what they work out at each call.
+    write, invoke, read = buffers.WriteTensorBuffer, model._model.RunByIndex, buffers.ReadTensorToBuffer
 
     def run(value: np.ndarray) -> np.ndarray:
-        buffers.WriteTensorBuffer(x.capsule, value.reshape(-1), "float32")
+        write(source, value, "float32")
         invoke(0, sources, targets)
         result = np.empty((1, outputs), np.float32)
-        buffers.ReadTensorToBuffer(y.capsule, result.reshape(-1), "float32")
+        read(target, result, "float32")
         return result
 
     return run

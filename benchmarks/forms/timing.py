@@ -1,8 +1,9 @@
 """Time candidates in turns, so that whatever the machine does besides hits all of them alike.
 
 A turn is a few calls, because they answer two questions. The first call finds the caches full of the other candidates'
-weights and code, which costs most where most bytes are touched: the plain order A B C A B C. The last ones find them
-as they are when the model runs by itself. A device with a camera lies between the two.
+weights and code, which costs most where most bytes are touched. The last ones find them as they are when the model runs
+by itself. A device with a camera lies between the two. Each round has an order of its own: after another session of
+the same runtime a first call is much faster, so in a fixed order the neighbours would decide.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmarks.forms.candidate import Candidate
 
 WARM_UP = 20
 # Calls a turn, and how many of them pass before a candidate has its caches to itself.
-BURST, SETTLED = 5, 2
+BURST, SETTLED = 6, 3
 MIN_ROUNDS = 200
 
 
@@ -42,11 +43,13 @@ def interleave(candidates: Sequence[Candidate], frames: np.ndarray, rounds: int)
     inputs = [[candidate.prepare(frame) for frame in frames] for candidate in candidates]
     calls = [candidate.call for candidate in candidates]
     taken = np.zeros((len(candidates), rounds + WARM_UP, BURST))
+    random = np.random.default_rng(0)
     gc.collect()
     gc.disable()
     try:
         for turn in range(rounds + WARM_UP):
-            for index, call in enumerate(calls):
+            for index in random.permutation(len(calls)):
+                call = calls[index]
                 frame = inputs[index][turn % len(frames)]
                 for repeat in range(BURST):
                     begin = perf_counter_ns()

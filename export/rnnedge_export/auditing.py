@@ -12,11 +12,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from rnnedge_device.errors import InputError
 from rnnedge_export.cost import multiply_adds
 from rnnedge_export.flatbuffer import Model, Operator, read_model
+from rnnedge_export.roundings import NEAR, margin
 from rnnedge_export.runtimes import TFLITE_RUNTIME_2_14
 
 # Operators whose int8 kernels multiply accumulated integers by s_in s_other / s_out and round to the nearest.
@@ -30,7 +29,7 @@ class AuditError(InputError):
 
 @dataclass(frozen=True)
 class Tie:
-    """An operator whose rescaling factor allows exact half-way results, which machines may round differently."""
+    """An operator whose results can come too near to a half for all machines to round them alike."""
 
     operator: str
     subgraph: int
@@ -136,12 +135,9 @@ def _float_ops(model: Model, io: str) -> dict[str, str]:
 
 
 def ties(model: Model) -> list[Tie]:
-    """Products whose int8 result can fall exactly half-way between two integers.
-
-    A kernel computes ``round(a m)`` of an integer accumulator ``a`` and a float32 factor ``m = p 2**-q``, ``p`` odd.
-    ``a m`` is half-way only if ``2**(q - 1)`` divides ``a``; where that power exceeds every accumulator, it never is.
-    """
+    """Products whose int8 result can come so near to a half that machines may round it differently."""
     found = []
+    checked: dict[tuple[float, int], bool] = {}
     for index, op in model.operators:
         if op.name not in _PRODUCTS or op.outputs[0].dtype != "int8":
             continue
@@ -151,18 +147,12 @@ def ties(model: Model) -> list[Tie]:
         limit = _largest_accumulator(op)
         for scale in second.scales:
             factor = first.scales[0] * scale / op.outputs[0].scales[0]
-            if not tie_free(factor, limit):
+            if (factor, limit) not in checked:
+                checked[factor, limit] = margin(factor, limit) > NEAR
+            if not checked[factor, limit]:
                 found.append(Tie(op.name, index, factor))
                 break
     return found
-
-
-def tie_free(factor: float, limit: int) -> bool:
-    """Can no integer up to ``limit``, times the float32 ``factor``, end in exactly one half?"""
-    numerator, denominator = float(np.float32(factor)).as_integer_ratio()
-    # numerator / 2**q in lowest terms; q = 0 is a whole number: products stay whole.
-    q = denominator.bit_length() - 1
-    return numerator == 0 or q == 0 or 2 ** (q - 1) > limit
 
 
 def _largest_accumulator(op: Operator) -> int:

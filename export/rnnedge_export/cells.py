@@ -65,7 +65,7 @@ class GRUCell:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        return ("zx", "zh", "z", "rn", "n") if self.reset_after else ("zx", "zh", "z", "nh", "n")
+        return ("zx", "zh", "z", "n") if self.reset_after else ("zx", "zh", "z", "nh", "n")
 
     def from_keras(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
         """``layer.get_weights()`` of a Keras GRU (gates u, r, n), as this cell's named weights."""

@@ -5,17 +5,22 @@
   becomes int8.
 * ``bind_inputs``: initial states are traced as inputs and become constants here. Traced as constants they would be
   folded into the first step without their scale, and that step would round otherwise than the rest.
+* ``snap_factors``: the scale of each constant matrix is moved by some millionths, so that the product's rescaling
+  factor is one under which every machine rounds alike (``roundings.py``).
 * ``tidy``: tensors, buffers and operator codes that nothing uses any more are dropped, and names shortened.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
+from rnnedge_export.roundings import snapped
 
 _OP = schema.BuiltinOperator
 
@@ -48,6 +53,8 @@ def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
             if _code(model, operator) == _OP.WHILE:
                 _carry_int8(model, graph, operator)
     _bind_inputs(model, set(bound))
+    for graph in model.subgraphs:
+        _snap_factors(model, graph)
     _tidy(model)
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
@@ -182,6 +189,55 @@ def _make_zero(model: Any, graph: Any, index: int) -> None:
     int8 = tensor.type == schema.TensorType.INT8 and scale is not None
     values = np.full(count, scale[1], np.int8) if int8 and scale else np.zeros(count, np.float32)
     tensor.buffer = _add_buffer(model, values)
+
+
+def _snap_factors(model: Any, graph: Any) -> None:
+    done: dict[tuple, tuple[int, int]] = {}
+    for op in graph.operators:
+        if _code(model, op) not in (_OP.FULLY_CONNECTED, _OP.CONV_2D, _OP.DEPTHWISE_CONV_2D, _OP.MUL):
+            continue
+        inputs = np.array(op.inputs)
+        # Either operand of a MUL may be the constant.
+        constants = [k for k in (1, 0) if model.buffers[graph.tensors[inputs[k]].buffer].data is not None]
+        out = _scale_of(graph, int(op.outputs[0]))
+        if not constants or out is None or graph.tensors[op.outputs[0]].type != schema.TensorType.INT8:
+            continue
+        at = constants[0]
+        x = _scale_of(graph, int(inputs[1 - at]))
+        if x is None or graph.tensors[inputs[at]].quantization is None:
+            continue
+        bias = int(inputs[2]) if len(inputs) > 2 else -1
+        key = (int(inputs[at]), bias, x[0], out[0])
+        if key not in done:
+            done[key] = _snapped_constants(model, graph, int(inputs[at]), bias, x[0], out[0])
+        inputs[at] = done[key][0]
+        if bias >= 0:
+            inputs[2] = done[key][1]
+        op.inputs = inputs
+
+
+def _snapped_constants(
+    model: Any, graph: Any, matrix: int, bias: int, x: float, out: float
+) -> tuple[int, int]:
+    """Copies of a constant and its bias, with scales for which the rescaling factors are snapped."""
+    tensor = copy.copy(graph.tensors[matrix])
+    tensor.quantization = copy.copy(tensor.quantization)
+    before = np.asarray(tensor.quantization.scale, np.float64)
+    after = np.array([snapped(x * scale / out) * out / x for scale in before])
+    tensor.quantization.scale = after.astype(np.float32)
+    graph.tensors.append(tensor)
+    index = len(graph.tensors) - 1
+    if bias < 0:
+        return index, -1
+    sums = copy.copy(graph.tensors[bias])
+    data = model.buffers[sums.buffer].data
+    if data is not None:
+        sums.quantization = copy.copy(sums.quantization)
+        sums.quantization.scale = (after * x).astype(np.float32)
+        values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32)
+        sums.buffer = _add_buffer(model, np.rint(values * (before / after)).astype(np.int32))
+    graph.tensors.append(sums)
+    return index, len(graph.tensors) - 1
 
 
 def _tidy(model: Any) -> None:

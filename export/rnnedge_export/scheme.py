@@ -4,13 +4,13 @@ Three kinds of site:
 
 * **fixed**: the ranges that the TFLite kernels of LOGISTIC and TANH require (scale 1/256 and 1/128,
   ``tensorflow/lite/kernels/activations.cc``), and the bounds that follow from them;
-* **derived**: ``f c``, a little wider than ``c``, whose range is learned;
+* **derived**: a gate's share of a learned site, such as ``f c``;
 * **learned**: observed on calibration data, clipped where the gate that reads it is flat.
 
-**Tie-free.** A product ``a b`` is requantised by ``s_a s_b / s_out``. Were all scales powers of two, so would be that
-factor: results exactly half-way between two integers would be common, and x86 and ARM kernels round those
-differently. The bounds below are therefore a little wider than the mathematical ones (1.01 instead of 1, ...), which
-makes the factor a full-length mantissa; ``audit.ties`` proves it on the finished graph.
+**Tie-free.** A product ``a b`` is requantised by ``s_a s_b / s_out``, and where the result falls half-way between two
+integers, or within float32's own error of it, x86 and ARM kernels round differently. The ranges below make the factor
+of every product in a cell ``1 / 255``, which keeps all results 1/510 away from a half (``roundings.py``), and they hold
+exactly what the product of their gates can reach. Matrix products get such a factor from ``rewrite.finish``.
 
 **Tied.** A cell's state is written and read at one site: one scale, so its int8 bytes carry over losslessly.
 """
@@ -29,18 +29,29 @@ _quantizers: Any = tfmot.quantization.keras.quantizers
 
 SIGMOID_RANGE = (0.0, 255 / 256)
 TANH_RANGE = (-1.0, 127 / 128)
+# The scale of sigmoid times tanh: levels -128..127 reach from -255/256 to 255/256 127/128 and a little.
+_PRODUCT = 255 / 32768
+_GATED = _PRODUCT * 255 / 256
+
+
+def _levels(scale: float) -> tuple[float, float]:
+    """The range of int8 with this scale and zero point 0."""
+    return -128 * scale, 127 * scale
+
+
 FIXED: dict[str, tuple[float, float]] = {
     "sigmoid": SIGMOID_RANGE,
     "tanh": TANH_RANGE,
-    "h": (-1.01, 1.01),
-    "ig": (-1.03, 1.03),
-    "uh": (-1.02, 1.02),
-    "vn": (-1.04, 1.04),
-    "rh": (-1.05, 1.05),
+    "h": _levels(_PRODUCT),
+    "ig": _levels(_PRODUCT),
+    "vn": _levels(_PRODUCT),
+    "uh": _levels(_GATED),
+    "rh": _levels(_GATED),
 }
 # Beyond these a sigmoid (8) or tanh (4) has reached its last int8 step; wider would only cost resolution.
 LIMIT = {"z": 8.0, "n": 4.0, "c": 8.0}
-DERIVED = {"fc": ("c", 1.025)}
+# What a sigmoid gate lets through of a learned site: its scale times 255/256.
+DERIVED = {"fc": ("c", 255 / 256), "rn": ("zh", 255 / 256)}
 # The share of observed values, at each end, that a learned range may clip.
 TAIL = 1e-4
 

@@ -11,8 +11,9 @@ from models import CELLS, inputs, one_layer
 
 from rnnedge_device.errors import InputError
 from rnnedge_export import audit, ptq, read_model
-from rnnedge_export.auditing import tie_free, ties
+from rnnedge_export.auditing import ties
 from rnnedge_export.convert import Job, convert
+from rnnedge_export.roundings import NEAR, margin, snapped
 
 KINDS = list(CELLS)
 
@@ -38,14 +39,40 @@ def _product(out_low: float, out_high: float) -> bytes:
 
 def test_dyadic_scales_are_found_and_ours_are_not() -> None:
     assert [tie.operator for tie in ties(read_model(_product(-1.0, 127 / 128)))] == ["MUL"]
-    assert ties(read_model(_product(-1.01, 1.01))) == []
+    scale = 255 / 32768
+    assert ties(read_model(_product(-128 * scale, 127 * scale))) == []
 
 
-@pytest.mark.parametrize("factor", [0.5, 1 / 256, 3 / 2**7, 5 / 2**9, 0.0039215, 0.7, 1.0, 2.0, 1 / 3])
-def test_tie_free_is_what_counting_says(factor: float) -> None:
+@pytest.mark.parametrize(
+    "factor", [0.5, 1 / 256, 3 / 2**7, 1 / 255, 0.0039215, 0.7, 1.0, 2.0, 1 / 3, 0.00123456]
+)
+def test_margin_is_what_counting_in_fractions_says(factor: float) -> None:
     exact = Fraction(float(np.float32(factor)))
-    halves = [a for a in range(1, 3000) if (exact * a * 2).denominator == 1 and (exact * a).denominator == 2]
-    assert tie_free(factor, 2999) == (not halves)
+    products = [exact * a for a in range(3000) if exact * a <= 130]
+    assert margin(factor, 2999) == pytest.approx(
+        min(float(abs(p % 1 - Fraction(1, 2))) for p in products), abs=1e-9
+    )
+
+
+def test_snapped_factors_round_alike_in_float32_and_in_fixed_point() -> None:
+    """The property itself: both ways of computing, on every accumulator that does not saturate."""
+    rng = np.random.default_rng(0)
+    differing = 0
+    for factor in np.exp(rng.uniform(np.log(2e-4), np.log(0.9), 40)):
+        for m, counted in ((factor, True), (snapped(factor), False)):
+            a = np.arange(-int(130 / m), int(130 / m) + 1)
+            in_float = np.rint(a.astype(np.float32) * np.float32(m))
+            shift = 31 - int(np.floor(np.log2(m)))
+            fixed = (
+                a * int(np.rint(np.float32(m).astype(np.float64) * 2.0**shift)) + (1 << (shift - 1))
+            ) >> shift
+            if counted:
+                differing += int((in_float != fixed).sum())
+            else:
+                assert (in_float == fixed).all()
+        assert abs(snapped(factor) / factor - 1) < 1e-3
+        assert margin(snapped(factor), 10**7) > NEAR
+    assert differing > 0  # factors as they come do differ: the check can fail
 
 
 @pytest.mark.parametrize("kind", KINDS)
