@@ -15,6 +15,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup`: one worker for the exporter's tests, which share slow fixtures, files elsewhere."""
+    for item in items:
+        room = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group("export" if room == "export" else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def scans() -> tuple[np.ndarray, np.ndarray]:
     """scikit-learn's 1,797 scanned digits: ``float32 [N, 8, 8]`` in 0..1, labels ``[N]``."""

@@ -11,6 +11,7 @@ import numpy as np
 ROWS, FEATURES, CLASSES = 28, 28, 10
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 SAMPLES = 256
+INPUT_GAIN = 4.0
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 
 
@@ -22,7 +23,7 @@ class Subject:
         cell: ``lstm``, ``gru`` or ``simple_rnn``.
         units: of the layer.
         model: the Keras 3 model; its weights are those of every candidate.
-        frames: float32 ``[N, 28, 28]``, 0 to 1, random and never zero: some kernels skip zeros.
+        frames: float32 ``[N, 28, 28]``, -1 to 1, random and never zero: some kernels skip zeros.
         logits: the Keras model's own answers, float32 ``[N, 10]``.
     """
 
@@ -39,7 +40,7 @@ class Subject:
 
 
 def make_subject(cell: str, units: int, seed: int = 0) -> Subject:
-    """A model with Keras's own initial weights, but biases that are not zero."""
+    """A model with Keras's initial weights, livened up so that its answers depend on the frame as a trained one's do."""
     keras.utils.set_random_seed(seed)
     layers = [keras.Input((ROWS, FEATURES)), _LAYERS[cell](units), keras.layers.Dense(CLASSES)]
     model = keras.Sequential(layers)

@@ -115,7 +115,7 @@ def _any_of(inputs: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """One of random inputs, always the same for a frame."""
 
     def prepare(frame: np.ndarray) -> np.ndarray:
-        return inputs[int(frame[0, 0] * len(inputs))]
+        return inputs[int((frame[0, 0] + 1) / 2 * (len(inputs) - 1))]
 
     return prepare
 
