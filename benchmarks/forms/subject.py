@@ -40,17 +40,14 @@ class Subject:
 
 
 def make_subject(cell: str, units: int, seed: int = 0) -> Subject:
-    """A model with Keras's initial weights, livened up so that its answers depend on the frame as a trained one's do."""
+    """A model with Keras's initial weights, livened up so that its answers depend on the frame."""
     keras.utils.set_random_seed(seed)
     layers = [keras.Input((ROWS, FEATURES)), _LAYERS[cell](units), keras.layers.Dense(CLASSES)]
     model = keras.Sequential(layers)
     random = np.random.default_rng(seed)
+    kernel, recurrent, bias, dense, dense_bias = model.get_weights()
     # A forgotten bias, or one that a runtime adds twice, must show in the numbers.
-    model.set_weights(
-        [
-            w if w.ndim > 1 and w.shape[0] != 2 else w + random.normal(0, 0.1, w.shape)
-            for w in model.get_weights()
-        ]
-    )
-    frames = random.random((SAMPLES, ROWS, FEATURES), np.float32)
+    bias, dense_bias = (b + random.normal(0, 0.1, b.shape) for b in (bias, dense_bias))
+    model.set_weights([INPUT_GAIN * kernel, recurrent, bias, dense, dense_bias])
+    frames = random.uniform(-1, 1, (SAMPLES, ROWS, FEATURES)).astype(np.float32)
     return Subject(cell, units, model, frames, np.asarray(model.predict(frames, verbose=0)))

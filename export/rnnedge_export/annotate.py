@@ -96,17 +96,17 @@ def recurrent_layers(model: tf_keras.Model) -> list[QuantRecurrent]:
 
 
 @contextmanager
-def tracing(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Iterator[None]:
+def tracing(model: tf_keras.Model, form: str) -> Iterator[None]:
     """Inside, graphs of ``model`` are traced with every time loop in ``form``: train, float, loop or unrolled."""
     layers = recurrent_layers(model)
-    before = [(layer.form, layer.steps_per_turn) for layer in layers]
+    before = [layer.form for layer in layers]
     for layer in layers:
-        layer.form, layer.steps_per_turn = form, steps_per_turn
+        layer.form = form
     try:
         yield
     finally:
         for layer, previous in zip(layers, before, strict=True):
-            layer.form, layer.steps_per_turn = previous
+            layer.form = previous
 
 
 def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:

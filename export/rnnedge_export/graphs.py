@@ -41,7 +41,7 @@ class Graph:
     scan: list[list] = field(default_factory=list)
 
 
-def trace(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Graph:
+def trace(model: tf_keras.Model, form: str) -> Graph:
     """Trace a quantised model for a batch of one.
 
     ``loop`` and ``unrolled`` take the whole input; their initial states are inputs that ``rewrite.finish`` turns
@@ -65,7 +65,7 @@ def trace(model: tf_keras.Model, form: str, steps_per_turn: int = 1) -> Graph:
 
     specs = [tf.TensorSpec((1, *shape), name="x")]
     specs += [tf.TensorSpec((1, width), name=name) for name, width in zip(names, widths, strict=True)]
-    with tracing(model, "unrolled" if form == "step" else form, steps_per_turn):
+    with tracing(model, "unrolled" if form == "step" else form):
         function = tf.function(run, autograph=False).get_concrete_function(*specs)
     frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     keys = list(function.structured_outputs)  # flattened in sorted order

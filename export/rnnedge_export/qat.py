@@ -24,9 +24,6 @@ from rnnedge_export.scheme import observing
 from rnnedge_export.twin import build_twin, twin_error
 
 FORMS = ("auto", "loop", "unrolled", "step", "fused")
-# Steps of a loop that one turn of its body runs: 2 was fastest or near it at every size (docs/forms.md), and keeps
-# the file within a few per cent of one matrix.
-STEPS_PER_TURN = 2
 # Beyond this many steps in all, an unrolled graph is slower to load than it is worth: auto does not try it.
 UNROLL_AUTO = 256
 CALIBRATION_SAMPLES = 512
@@ -166,7 +163,7 @@ def _compile(
     """The forms that hold, the fastest (``auto``) or as asked, and why others do not."""
     auto = wanted == ("auto",)
     names = _candidates(student) if auto else [name for name in wanted if name != "fused"]
-    traced = {name: graphs.trace(student, name, STEPS_PER_TURN if name == "loop" else 1) for name in names}
+    traced = {name: graphs.trace(student, name) for name in names}
     jobs = [Job(name, graph.function, "int8", io, graph.bound) for name, graph in traced.items()]
     layers = [getattr(layer, "layer", layer).name for layer in student.layers]
     found: list[Compiled] = []

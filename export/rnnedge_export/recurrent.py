@@ -14,6 +14,9 @@ from rnnedge_export.scheme import DERIVED, FIXED, LIMIT, SiteQuantizer, fake_qua
 
 # Above this many steps training runs a loop: an unrolled graph would take minutes to trace.
 UNROLL_LIMIT = 64
+# From this many units on, a turn of an exported loop runs two steps: up to 10 % faster, and its operators are small
+# beside the matrices. In a smaller layer they would make the file a tenth larger.
+TWO_STEPS = 96
 
 
 class QuantRecurrent(tf_keras.layers.Layer):
@@ -57,7 +60,6 @@ class QuantRecurrent(tf_keras.layers.Layer):
         # A backward layer yields its outputs in the order it makes them (as Keras does), or in that of the input.
         self.turns_round = go_backwards and time_order
         self.form = "train"
-        self.steps_per_turn = 1
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings}
@@ -163,7 +165,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
         scale in int8, where a TensorArray would leave float tensors behind.
         """
         steps, width = zx.shape[1:]
-        stride = next(n for n in range(self.steps_per_turn, 0, -1) if steps % n == 0)
+        stride = 2 if self.units >= TWO_STEPS and steps % 2 == 0 else 1
         turns = steps // stride
         rows = tf.reshape(zx, (turns, stride * width))
         collected = [tf.zeros((1, steps, self.units))] if self.return_sequences else []

@@ -159,8 +159,13 @@ def _int8_start(model: Any, outer: Any, start: int, like: Any) -> int | None:
 
 
 def _add_buffer(model: Any, values: np.ndarray) -> int:
+    """The buffer with these bytes: an unrolled graph asks for the same ones at each step."""
+    content = values.tobytes()
+    for index, buffer in enumerate(model.buffers):
+        if buffer.data is not None and len(buffer.data) == len(content) and bytes(buffer.data) == content:
+            return index
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+    buffer.data = np.frombuffer(content, np.uint8)
     model.buffers.append(buffer)
     return len(model.buffers) - 1
 
