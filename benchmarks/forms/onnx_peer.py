@@ -25,7 +25,7 @@ _ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "simple_rnn": (0,)}
 def onnx_peers(subject: Subject) -> list[Candidate]:
     """ONNX Runtime on one thread.
 
-    Unrolled graphs of MatMul (``MatMulInteger`` once quantised, dynamically or by QDQ) were tried, too: 2 to 6 times
+    Unrolled graphs of MatMul (``MatMulInteger`` once quantised, dynamically or by QDQ) were tried, too: 2 to 9 times
     slower than the operator in every case. Dynamic quantisation comes with weights of either signedness, as ONNX
     Runtime's kernels for them differ in speed. It quantises no recurrent operator but the LSTM.
     """

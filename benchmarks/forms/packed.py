@@ -14,6 +14,8 @@ import numpy as np
 from ai_edge_litert import _pywrap_litert_tensor_buffer_wrapper as buffers
 from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, HardwareAccelerator, Options
 
+from rnnedge_device.interpreter import _quiet_stderr
+
 
 def packed_runner(data: bytes, outputs: int) -> Callable[[Any], np.ndarray]:
     """A call for a model with one float32 input and one float32 output ``[1, outputs]``."""
@@ -21,7 +23,8 @@ def packed_runner(data: bytes, outputs: int) -> Callable[[Any], np.ndarray]:
         hardware_accelerators=HardwareAccelerator.CPU,
         cpu_options=CpuOptions(num_threads=1, xnnpack_weight_cache_path=":memory"),
     )
-    model = CompiledModel.from_buffer(data, options=options)
+    with _quiet_stderr():
+        model = CompiledModel.from_buffer(data, options=options)
     (x,), (y,) = model.create_input_buffers(0), model.create_output_buffers(0)
     source, target = x.capsule, y.capsule
     sources, targets = [source], [target]
