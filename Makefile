@@ -46,7 +46,7 @@ lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(BENCH_VENV)/stamp  ## our forms beside the peers; start time and memory of the device part
+bench: $(BENCH_VENV)/stamp  ## our forms beside the peers
 	$(BENCH_VENV)/bin/python -m benchmarks.forms $(BENCH_ARGS)
 
 clean:

@@ -24,6 +24,7 @@ class Parity:
     Args:
         top1: share of samples with the same highest output.
         max_lsb: the largest difference, in steps of the output's scale.
+        regret_lsb: how far, in such steps, the chosen output lay below the best one where the two disagree.
         equal: share of outputs that are equal.
         max_abs: the largest difference in real values.
         repeatable: the same inputs twice gave the same outputs.
@@ -32,6 +33,7 @@ class Parity:
 
     top1: float
     max_lsb: int
+    regret_lsb: int
     equal: float
     max_abs: float
     repeatable: bool
@@ -141,9 +143,12 @@ def parity(compiled: Compiled, x: np.ndarray, reference: np.ndarray) -> Parity:
     apart = np.abs(real - np.clip(reference, *_bounds(compiled, scale)))
     steps = np.rint(apart / scale) if scale else np.zeros(1)
     same = real.argmax(-1) == reference.argmax(-1)
+    chosen = np.take_along_axis(reference, real.argmax(-1)[..., np.newaxis], -1)[..., 0]
+    regret = float((reference.max(-1) - chosen).max())
     return Parity(
         top1=float(same.mean()),
         max_lsb=int(steps.max()),
+        regret_lsb=int(np.rint(regret / scale)) if scale else 0,
         equal=float((steps == 0).mean()) if scale else float(np.isclose(real, reference, atol=1e-5).mean()),
         max_abs=float(np.abs(real - reference).max()),
         repeatable=repeatable,

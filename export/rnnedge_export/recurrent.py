@@ -14,9 +14,6 @@ from rnnedge_export.scheme import DERIVED, FIXED, LIMIT, SiteQuantizer, fake_qua
 
 # Above this many steps training runs a loop: an unrolled graph would take minutes to trace.
 UNROLL_LIMIT = 64
-# From this many units on, a turn of an exported loop runs two steps: up to 10 % faster, and its operators are small
-# beside the matrices. In a smaller layer they would make the file a tenth larger.
-TWO_STEPS = 96
 
 
 class QuantRecurrent(tf_keras.layers.Layer):
@@ -165,7 +162,8 @@ class QuantRecurrent(tf_keras.layers.Layer):
         scale in int8, where a TensorArray would leave float tensors behind.
         """
         steps, width = zx.shape[1:]
-        stride = 2 if self.units >= TWO_STEPS and steps % 2 == 0 else 1
+        # Two: up to 10 % faster than one, and still a small file; more gain nothing (docs/forms.md).
+        stride = 2 if steps % 2 == 0 else 1
         turns = steps // stride
         rows = tf.reshape(zx, (turns, stride * width))
         collected = [tf.zeros((1, steps, self.units))] if self.return_sequences else []

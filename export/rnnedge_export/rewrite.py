@@ -7,7 +7,7 @@
   folded into the first step without their scale, and that step would round otherwise than the rest.
 * ``snap_factors``: the scale of each constant matrix is moved by some millionths, so that the product's rescaling
   factor is one under which every machine rounds alike (``roundings.py``).
-* ``tidy``: tensors, buffers and operator codes that nothing uses any more are dropped, and names shortened.
+* ``tidy`` and ``compact``: what nothing uses any more is dropped, inner names too; equal scales are stored once.
 """
 
 from __future__ import annotations
@@ -23,6 +23,24 @@ from ai_edge_litert import schema_py_generated as schema
 from rnnedge_export.roundings import snapped
 
 _OP = schema.BuiltinOperator
+
+
+class _Builder(flatbuffers.Builder):
+    """A builder that knows which scales it has packed, and where."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.packed_scales: dict[tuple, int] = {}
+
+
+class _SharedScale(schema.QuantizationParametersT):
+    """A scale and zero point packed once for all tensors that have them: such tables are half of a small file."""
+
+    def Pack(self, builder: Any) -> int:  # noqa: N802 - flatbuffers' name
+        key = (tuple(self.scale), tuple(self.zeroPoint), self.quantizedDimension)
+        if key not in builder.packed_scales:
+            builder.packed_scales[key] = super().Pack(builder)
+        return builder.packed_scales[key]
 
 
 class _AlignedBuffer(schema.BufferT):
@@ -56,9 +74,10 @@ def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
     for graph in model.subgraphs:
         _snap_factors(model, graph)
     _tidy(model)
+    _compact(model)
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
-    builder = flatbuffers.Builder(len(data) + 4096)
+    builder = _Builder(len(data) + 4096)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -87,6 +106,14 @@ def _replace(graph: Any, old: int, new: int) -> None:
     for op in graph.operators:
         op.inputs = np.where(np.asarray(op.inputs) == old, new, op.inputs).astype(np.int32)
     graph.outputs = np.where(np.asarray(graph.outputs) == old, new, graph.outputs).astype(np.int32)
+
+
+def _rename_outputs(model: Any, graph: Any, old: int, new: int) -> None:
+    """The signature follows: a loop's result is the graph's where a model ends in its recurrent layer."""
+    for signature in model.signatureDefs or []:
+        if model.subgraphs[signature.subgraphIndex] is graph:
+            for entry in signature.outputs:
+                entry.tensorIndex = new if entry.tensorIndex == old else entry.tensorIndex
 
 
 def _as_int8(graph: Any, index: int, like: Any) -> None:
@@ -124,6 +151,7 @@ def _carry_int8(model: Any, outer: Any, loop: Any) -> None:
             for op in ops:
                 graph.operators.remove(op)
                 _replace(graph, int(op.outputs[0]), index)
+                _rename_outputs(model, graph, int(op.outputs[0]), index)
         outputs = np.array(body.outputs)
         outputs[position] = source
         body.outputs = outputs
@@ -262,8 +290,8 @@ def _tidy(model: Any) -> None:
             if model.subgraphs[signature.subgraphIndex] is graph:
                 for entry in [*signature.inputs, *signature.outputs]:
                     entry.tensorIndex = order[entry.tensorIndex]
-        for index, tensor in enumerate(graph.tensors):
-            tensor.name = f"t{index}".encode()
+        for tensor in graph.tensors:  # only inputs and outputs need a name
+            tensor.name = None
     for signature in model.signatureDefs or []:
         graph = model.subgraphs[signature.subgraphIndex]
         for entry in [*signature.inputs, *signature.outputs]:
@@ -274,6 +302,20 @@ def _tidy(model: Any) -> None:
     for graph in model.subgraphs:
         for op in graph.operators:
             op.opcodeIndex = used.index(op.opcodeIndex)
+
+
+def _compact(model: Any) -> None:
+    """Share what may be shared: the empty buffer, and equal scales."""
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if data is None or len(data) == 0:
+                tensor.buffer = 0
+            if tensor.quantization is not None and tensor.quantization.scale is None:
+                tensor.quantization = None
+            elif tensor.quantization is not None:
+                tensor.quantization.__class__ = _SharedScale
+    _tidy_buffers(model)
 
 
 def _tidy_buffers(model: Any) -> None:

@@ -140,6 +140,14 @@ def test_a_form_a_model_does_not_have_is_refused(name: str, form: str, reason: s
         quantize(model, inputs(model, 32), epochs=0, form=form)
 
 
+def test_a_model_may_end_in_its_recurrent_layer() -> None:
+    """Then a loop's result is the graph's own output."""
+    model = keras.Sequential([keras.Input((6, 8)), L.LSTM(9)])
+    x = inputs(model, 48)
+    loop, unrolled = quantize(model, x, epochs=0, form=("loop", "unrolled")).forms
+    np.testing.assert_array_equal(loop.runner().raw(x), unrolled.runner().raw(x))
+
+
 def test_fused_needs_an_lstm() -> None:
     model = one_layer("gru")
     with pytest.raises(InputError, match="LSTM layers only"):
