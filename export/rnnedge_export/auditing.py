@@ -1,8 +1,8 @@
 """The audit of a finished ``.tflite``: what it is made of, and whether it may be shipped.
 
-A file fails if it holds a Flex or custom operator, if an int8 model computes in float anywhere but at its border, or
-if no supported runtime loads its operator versions. What is merely worth knowing (a runtime that cannot load it,
-roundings that may differ between machines) is reported with its reason.
+A file fails if it holds a Flex or custom operator, or if an int8 model computes in float anywhere but at its border.
+What is merely worth knowing (a runtime that lacks an operator version, roundings that may differ between machines) is
+reported with its reason; that ai-edge-litert loads the file is seen when parity runs it.
 """
 
 from __future__ import annotations

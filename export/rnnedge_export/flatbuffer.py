@@ -12,7 +12,6 @@ from rnnedge_device.errors import InputError
 
 _TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
 _OPS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-_WIDTHS = {"float32": 4, "float16": 2, "int8": 1, "uint8": 1, "int16": 2, "int32": 4, "int64": 8, "bool": 1}
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,3 @@ def _signature(signature: schema.SignatureDefT, graphs: tuple[Subgraph, ...]) ->
         {_text(m.name): tensors[m.tensorIndex] for m in signature.inputs or []},
         {_text(m.name): tensors[m.tensorIndex] for m in signature.outputs or []},
     )
-
-
-def tensor_bytes(tensor: Tensor) -> int:
-    """Bytes that the tensor takes at run time."""
-    return int(np.prod(tensor.shape, dtype=np.int64)) * _WIDTHS.get(tensor.dtype, 4)
