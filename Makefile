@@ -8,7 +8,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo test lint types bench setup clean
+.PHONY: demo demo-clips test lint types bench bench-streaming setup clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ setup: $(VENV)/dev.stamp
 demo: $(VENV)/export.stamp  ## train, quantise, pack, stream: runs/demo/
 	$(BIN)/rnnedge demo --out runs/demo
 
+demo-clips: $(VENV)/export.stamp  ## the same for video, frame by frame: runs/demo-clips/
+	$(BIN)/rnnedge demo --task clips --out runs/demo-clips
+
 test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
@@ -48,6 +51,9 @@ lint: $(VENV)/dev.stamp  ## ruff and mypy
 
 bench: $(BENCH_VENV)/stamp  ## our forms beside the peers
 	$(BENCH_VENV)/bin/python -m benchmarks.forms $(BENCH_ARGS)
+
+bench-streaming: $(VENV)/export.stamp  ## a carried state beside a window run anew, on the demo's bundle
+	$(BIN)/python -m benchmarks.streaming $(or $(BUNDLES),runs/demo-clips/motion-rows.rnnedge)
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

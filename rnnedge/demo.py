@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import numpy as np
 from rnnedge.data.dataset import Dataset
 from rnnedge.quantize import Outcome, quantize_run
 from rnnedge.recipes import load_recipe
-from rnnedge.runs import Run
+from rnnedge.runs import Run, Say, write_json
 from rnnedge.training import train
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
@@ -25,7 +23,6 @@ from rnnedge_device.sinks import Film, Sink, json_lines, video_file
 from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
 
-Say = Callable[[str], None]
 FPS = 30
 HOLD = 2  # frames that each image stays on
 SIDE = 160  # pixels of a frame's shorter side
@@ -53,8 +50,7 @@ def run_demo(
         "stream": streamed,
         "seconds": round(time.monotonic() - begin, 1),
     }
-    with atomic_path(out / "summary.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_json(out / "summary.json", summary)
     say("4/4 report")
     from rnnedge.report import write_report
 

@@ -11,6 +11,7 @@ from rnnedge.data.dataset import Dataset
 from rnnedge_device.errors import InputError
 
 if TYPE_CHECKING:
+    from rnnedge.data.clips import ClipSet
     from rnnedge_device.bundle import Bundle
     from rnnedge_device.preprocess import Preprocess
 
@@ -60,12 +61,12 @@ def predict_logits(model: Any, inputs: np.ndarray, batch_size: int = 500) -> np.
     return np.concatenate(parts).astype(np.float32)
 
 
-def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy in nats of logits ``[N, K]``."""
+def mean_loss(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean cross-entropy in nats of logits ``[N, K]``, each with its weight where there are ``weights`` ``[N]``."""
     z = logits.astype(np.float64)
     z -= z.max(axis=1, keepdims=True)
     picked = z[np.arange(len(z)), labels]
-    return float(np.mean(np.log(np.exp(z).sum(axis=1)) - picked))
+    return float(np.average(np.log(np.exp(z).sum(axis=1)) - picked, weights=weights))
 
 
 def evaluate_model(
@@ -118,14 +119,14 @@ def evaluate_bundle(
 
 
 def score(
-    dataset: Dataset,
+    dataset: Dataset | ClipSet,
     predicted: np.ndarray,
     *,
     classes: int,
     form: str = "keras",
     latency: float | None = None,
 ) -> Evaluation:
-    """Figures of predicted class indices ``[N]``."""
+    """Figures of predicted class indices ``[N]``, of images or of clips that have a label each."""
     if classes != len(dataset.names):
         raise InputError(
             f"{dataset.name}: has {len(dataset.names)} classes, but the model has {classes} outputs"

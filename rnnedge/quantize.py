@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,11 @@ import numpy as np
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.evaluate import evaluate_bundle, evaluate_model, score
-from rnnedge.runs import Epochs, Run, golden_images, png
+from rnnedge.runs import Epochs, Run, Say, golden_images, png, write_json
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
 
-Say = Callable[[str], None]
 WRONG_SAMPLES, RIGHT_SAMPLES = 24, 8
 
 
@@ -101,8 +97,8 @@ def quantize_run(
     quantized.save(bundle, **pack)
     evaluation = _evaluate(run, quantized, bundle)
     quantized.save(bundle, **pack, metrics=_metrics(evaluation))
-    _write(run.folder / "quantize.json", quantized.report)
-    _write(run.folder / "evaluation.json", evaluation)
+    write_json(run.folder / "quantize.json", quantized.report)
+    write_json(run.folder / "evaluation.json", evaluation)
     return Outcome(bundle, evaluation, quantized.report)
 
 
@@ -180,11 +176,6 @@ def _metrics(evaluation: dict[str, Any]) -> dict[str, Any]:
         "agreement": evaluation["agreement"],
         "max_lsb": evaluation["max_lsb"],
     }
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def baselines(run: Run, say: Say) -> list[dict[str, Any]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,12 @@ from rnnedge.models.files import load_model
 from rnnedge.recipes import Recipe, load_recipe
 from rnnedge.training.result import TrainResult, load_result
 from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
 
+if TYPE_CHECKING:
+    from rnnedge.data.clips import ClipSet
+
+Say = Callable[[str], None]
 GOLDEN_IMAGES = 8
 
 
@@ -61,6 +67,12 @@ class Run:
         return load_data(
             self.recipe.data.name, split, group=self.recipe.data.group or None, strict=self.strict
         )
+
+    def clips(self, split: str) -> ClipSet:
+        """A split of the clips the run was trained on."""
+        from rnnedge.training.clip_problem import recipe_clips
+
+        return recipe_clips(self.recipe, split, strict=self.strict)
 
     def inputs(self, dataset: Dataset) -> np.ndarray:
         """A data set as the model's inputs, float32 ``[N, h, w, c]``."""
@@ -114,3 +126,9 @@ def golden_images(dataset: Dataset, size: Sequence[int]) -> np.ndarray:
 def png(image: np.ndarray) -> str:
     """An image as base64 PNG text."""
     return base64.b64encode(cv2.imencode(".png", image)[1].tobytes()).decode()
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """A run's figures as JSON; the file appears whole."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

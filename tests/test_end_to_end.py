@@ -7,37 +7,20 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from commands import rnnedge, run_device
 
 from rnnedge.data import load_data
 from rnnedge.runs import Run
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.classify import Classifier
 
-ENV = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 FAST = ("--set", "train.epochs=30", "--set", "quantize.epochs=3", "--set", "quantize.form=auto")
-
-
-def rnnedge(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rnnedge", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENV, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done
-
-
-def run_device(
-    *arguments: object, python: str = sys.executable, check: bool = True, **env: str
-) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "rnnedge_device", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**ENV, **env}, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ class LiveSource(Source):
         self._latest: Frame | None = None
         self._captured = 0
         self._ended = False
+        self._heard = time.monotonic()  # when the last frame came
         # A daemon: a driver that hangs in read() must not keep the process alive.
         self._thread = threading.Thread(target=self._keep_latest, name=f"capture {name}", daemon=True)
         self._thread.start()
@@ -46,6 +47,7 @@ class LiveSource(Source):
                         self.dropped += 1
                     self._latest = Frame(image, self._captured, (time.monotonic() - begin) * 1000)
                     self._captured += 1
+                    self._heard = time.monotonic()
                     self._changed.notify_all()
         except cv2.error:
             pass  # as a failed read: the source is lost
@@ -53,6 +55,12 @@ class LiveSource(Source):
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
+
+    def ready(self) -> bool:
+        return self._latest is not None or self._ended or self.stopped or self._overdue()
+
+    def _overdue(self) -> bool:
+        return time.monotonic() - self._heard > self._patience_s
 
     def frames(self) -> Iterator[Frame]:
         """The newest frame each time; never the same twice.
@@ -66,12 +74,11 @@ class LiveSource(Source):
                 yield frame
 
     def _next(self) -> Frame | None:
-        deadline = time.monotonic() + self._patience_s
         with self._changed:
             while self._latest is None and not self._ended and not self.stopped:
                 # In slices: stop() is called in a signal handler, which cannot notify.
                 self._changed.wait(0.1)
-                if time.monotonic() > deadline:
+                if self._overdue():
                     raise SourceLostError(f"source {self.name!r}: no frame for {self._patience_s:g} s")
             frame, self._latest = self._latest, None
         if frame is None and not self.stopped:

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from rnnedge_device.bundle import Bundle
 from rnnedge_device.errors import BundleError, InputError
-from rnnedge_device.interpreter import Model, load_model
-from rnnedge_device.quantization import quantize
+from rnnedge_device.interpreter import load_form
 from rnnedge_device.stepper import RowStepper
-from rnnedge_device.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,8 @@ class Classifier:
         threads: of the interpreter.
 
     Raises:
-        BundleError: no such form, a model the runtime cannot load, or one that differs from the manifest.
+        BundleError: no such form, another task, a model the runtime cannot load, or one that differs from
+            the manifest.
         InputError: `threads` out of range.
 
     Example:
@@ -59,17 +58,15 @@ class Classifier:
         self.form = bundle.manifest.form(form)
         self.preprocess = bundle.manifest.preprocess
         self.labels = bundle.manifest.labels
-        self._model = load_model(bundle.members[self.form.file], threads, self.form.signature)
-        _check_same(self._model, self.form.inputs, self.form.outputs, self.form.name)
+        if self.manifest.task != "classify":
+            raise BundleError(f"task = {self.manifest.task!r}: a classifier takes a bundle of task classify")
+        self._model = load_form(bundle.members[self.form.file], self.form, threads)
         self._x, self._y = self.form.input("x"), self.form.output("y")
         self._stepper = RowStepper(self._model, self.form) if self.form.name == "step" else None
         # Only the fused op keeps variables, and they would leak from one frame into the next.
         self._keeps_variables = self.form.name == "fused"
         # Pixel value → model input in one look-up, quantised once.
-        table = self.preprocess.table
-        self._table: NDArray[Any] = (
-            quantize(table, self._x.scale, self._x.zero_point) if self._x.dtype == "int8" else table
-        )
+        self._table = self._x.hold(self.preprocess.table)
 
     def predict(self, image: NDArray[np.uint8]) -> Prediction:
         """The label of one frame, `uint8 [H, W]` or `[H, W, 3]` BGR.
@@ -93,20 +90,12 @@ class Classifier:
             )
         outputs = np.empty((len(batch), len(self.labels)), self._y.dtype)
         for row, image in zip(outputs, batch, strict=True):
-            row[:] = self._run(self._encode(image))[0]
+            row[:] = self._run(self._x.hold(image))[0]
         return outputs
 
     def scores(self, raw: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 of the same shape `[..., K]`, of raw outputs."""
-        real = self._y.decode(raw)
-        if self.manifest.output == "probabilities":
-            return real
-        powers = np.exp(real - real.max(axis=-1, keepdims=True))
-        result: NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
-        return result
-
-    def _encode(self, image: NDArray[np.float32]) -> NDArray[Any]:
-        return quantize(image, self._x.scale, self._x.zero_point) if self._x.dtype == "int8" else image
+        return probabilities(self._y.decode(raw), self.manifest.output)
 
     def _run(self, encoded: NDArray[Any]) -> tuple[NDArray[Any], float]:
         """Raw output `[K]` and microseconds, for one image `[h, w, C]` in the border's dtype."""
@@ -126,15 +115,10 @@ class Classifier:
         return y[0], (perf_counter_ns() - begin) / 1000
 
 
-def _check_same(model: Model, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], form: str) -> None:
-    """The manifest and the model must tell the same: a wrong scale would be wrong silently."""
-    for side, tensors, ports in (("input", inputs, model.inputs), ("output", outputs, model.outputs)):
-        if {tensor.name for tensor in tensors} != set(ports):
-            raise BundleError(
-                f"form {form}: {side}s {[tensor.name for tensor in tensors]} in the manifest, "
-                f"{list(ports)} in the model"
-            )
-        for tensor in tensors:
-            found = ports[tensor.name].tensor
-            if tensor != found:
-                raise BundleError(f"form {form}: {side}: {tensor} in the manifest, {found} in the model")
+def probabilities(real: NDArray[np.float32], output: str) -> NDArray[np.float32]:
+    """Probabilities, float32 `[..., K]`, of real outputs that are `logits` or already `probabilities`."""
+    if output == "probabilities":
+        return real
+    powers = np.exp(real - real.max(axis=-1, keepdims=True))
+    result: NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
+    return result

@@ -7,18 +7,12 @@ import contextlib
 import errno
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rnnedge_device.errors import InputError, SourceLostError
-
-if TYPE_CHECKING:
-    from rnnedge_device.bundle import Bundle
-    from rnnedge_device.source import Source
 
 
 @click.command(
@@ -27,24 +21,31 @@ if TYPE_CHECKING:
 Examples:
   rnnedge-run digits.rnnedge --source 0 --jsonl -
   rnnedge-run digits.rnnedge --source clip.mp4 --save seen.mp4 --json
+  rnnedge-run actions.rnnedge --source 0 --source 1 --jsonl -
   rnnedge-run digits.rnnedge --selftest""",
 )
 @click.argument("bundle")
 @click.option(
     "--source",
+    "sources",
     metavar="S",
-    help="Camera (0 or /dev/video0), video file, image file, folder of images, or "
-    "synthetic[:WxH[@FPS][xFRAMES]].",
+    multiple=True,
+    help="Camera (0 or /dev/video0), video file, image file, folder of images (FOLDER@FPS where they are "
+    "frames), or synthetic[:WxH[@FPS][xFRAMES]]. Several for a clip model: each has a state of its own.",
 )
 @click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
-@click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.")
+@click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames a source.")
 @click.option(
     "--jsonl",
     metavar="FILE|-",
     help="Write an event a line to FILE (whole, at the end) or to - (stdout, at once).",
 )
 @click.option("--show", is_flag=True, help="Show the annotated frames in a window.")
-@click.option("--save", metavar="FILE", help="Write the annotated frames to a video (.mp4, .avi).")
+@click.option(
+    "--save",
+    metavar="FILE",
+    help="Write the annotated frames to a video (.mp4, .avi); a further source to NAME-2, …",
+)
 @click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
 @click.option(
@@ -53,12 +54,15 @@ Examples:
     is_flag=True,
     help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
 )
-def run(bundle: str, source: str | None, as_json: bool, selftest: bool, **options: Any) -> int:
-    """Run BUNDLE on the frames of a source and report what it sees."""
+def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **options: Any) -> int:
+    """Run BUNDLE on the frames of a source and report what it sees.
+
+    A clip model carries its state from frame to frame; the signal USR1 makes every source begin anew.
+    """
     # Imported here, so that --help and a wrong option answer at once.
     from rnnedge_device.bundle import read_bundle
 
-    if source is None and not selftest:
+    if not sources and not selftest:
         raise click.UsageError("give --source, --selftest, or both")
     loaded = read_bundle(bundle)
     report: dict[str, Any] = {"bundle": bundle}
@@ -68,80 +72,18 @@ def run(bundle: str, source: str | None, as_json: bool, selftest: bool, **option
         report["selftest"] = self_test(loaded, options["form"], options["threads"])
         if not as_json:
             _print_selftest(report["selftest"])
-        if not report["selftest"]["ok"] or source is None:
+        if not report["selftest"]["ok"] or not sources:
             if as_json:
                 click.echo(json.dumps(report))
             return 0 if report["selftest"]["ok"] else 1
-    return _stream(loaded, str(source), report, as_json, **options)
+    from rnnedge_device.session import run_session
 
+    def print_summary(summary: dict[str, Any]) -> None:
+        _print_summary({**report, **summary}, as_json, to_stderr=options["jsonl"] == "-")
 
-def _stream(
-    bundle: "Bundle",
-    spec: str,
-    report: dict[str, Any],
-    as_json: bool,
-    *,
-    form: str | None,
-    threads: int,
-    max_frames: int | None,
-    jsonl: str | None,
-    show: bool,
-    save: str | None,
-) -> int:
-    from rnnedge_device import sinks
-    from rnnedge_device.classify import Classifier
-    from rnnedge_device.interpreter import runtime_version
-    from rnnedge_device.sources import open_source
-    from rnnedge_device.stream import Tally, stream
-
-    classifier = Classifier(bundle, form, threads)
-    lost: SourceLostError | None = None
-    interrupted: list[int] = []
-    with open_source(spec) as source:
-        tally = Tally(source)
-        try:
-            with _ctrl_c_stops(source, interrupted), contextlib.ExitStack() as stack:
-                outputs = []
-                if jsonl:
-                    outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
-                if save:
-                    outputs.append(stack.enter_context(sinks.video_file(save, source.fps)))
-                if show:
-                    outputs.append(stack.enter_context(sinks.window(f"rnnedge: {spec}", source.stop)))
-                if not as_json and jsonl != "-":
-                    outputs.append(stack.enter_context(sinks.text_lines()))
-                try:
-                    stream(source, classifier, outputs, max_frames, tally)
-                except SourceLostError as problem:
-                    lost = problem  # what was seen before is worth its files
-        except InputError:
-            # A video cannot be made of nothing; after Ctrl-C that is no news.
-            if not interrupted or tally.frames:
-                raise
-        finally:
-            if tally.frames:
-                report |= {"source": spec, "form": classifier.form.name, "runtime": runtime_version()}
-                report |= {**tally.to_dict(), "interrupted": bool(interrupted)}
-                _print_summary(report, as_json, to_stderr=jsonl == "-")
-    if lost:
-        raise lost
-    return 130 if interrupted else 0
-
-
-@contextlib.contextmanager
-def _ctrl_c_stops(source: "Source", caught: list[int]) -> Iterator[None]:
-    """The first Ctrl-C ends the stream between two frames, so that files are whole; a second one kills."""
-
-    def stop(number: int, frame: Any) -> None:
-        caught.append(number)
-        source.stop()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return run_session(
+        loaded, sources, print_summary, text=not as_json and options["jsonl"] != "-", **options
+    )
 
 
 def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
@@ -149,8 +91,9 @@ def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> No
         click.echo(json.dumps(report), err=to_stderr)
         return
     latency = report["latency_us"]
+    steps = f", {report['steps']} steps" if "steps" in report else ""
     click.echo(
-        f"{report['frames']} frames in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
+        f"{report['frames']} frames{steps} in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
         f"{report['dropped']} dropped, {report['skipped']} skipped; {report['form']} on {report['runtime']}: "
         f"median {latency['median']:.0f} us, p95 {latency['p95']:.0f} us",
         err=to_stderr,

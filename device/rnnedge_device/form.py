@@ -9,7 +9,9 @@ from rnnedge_device.errors import BundleError
 from rnnedge_device.fields import Fields, is_count
 from rnnedge_device.tensors import Scan, State, Tensor
 
-FORMS = ("loop", "unrolled", "step", "fused")
+FORMS = ("loop", "unrolled", "step", "fused", "sequence")
+_FORMS_OF = {"classify": ("loop", "unrolled", "step", "fused"), "clips": ("step", "sequence")}
+TASKS = tuple(_FORMS_OF)
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,14 @@ class Form:
     """One way the model is compiled: a signature of one `.tflite` member.
 
     Args:
-        name: `loop`, `unrolled` and `fused` take the whole image (input `x`, output `y`); `step` takes
-            one row of the sequence and the states, and gives `y` and the next states.
+        name: of an image model, `loop`, `unrolled` and `fused` take the whole image (input `x`, output
+            `y`); `step` takes one row of the sequence and the states, and gives `y` and the next states.
+            Of a clip model, `step` takes one frame and the states, `sequence` several frames.
         file: the member, such as `model.tflite`.
         signature: the signature's name in that file.
         inputs, outputs: tensors by signature name.
-        states: what a step form feeds back.
-        scan: how the preprocessed image becomes the rows of a step form.
+        states: what a step or sequence form feeds back.
+        scan: how the preprocessed image becomes the rows of an image model's step form.
         ops: how many of each operator the graph has.
         size_bytes: of the member.
         latency_us: median of one image where it was exported, or None.
@@ -48,9 +51,30 @@ class Form:
         """The output of that name; BundleError if there is none."""
         return _named(self.outputs, name, f"form {self.name}: output")
 
-    def check(self, image_shape: tuple[int, int, int], classes: int) -> None:
-        """Do the tensors fit each other, the preprocessed image and the labels? BundleError if not."""
+    def check(self, image_shape: tuple[int, int, int], classes: int, task: str = "classify") -> None:
+        """Do the tensors fit the task, each other, the preprocessed image and the labels? BundleError if not."""
         where = f"manifest.json: form {self.name}"
+        if self.name not in _FORMS_OF[task]:
+            raise BundleError(f"{where}: a {task} bundle has {', '.join(_FORMS_OF[task])}")
+        if task == "clips":
+            self._check_clips(image_shape, classes, where)
+        else:
+            self._check_image(image_shape, classes, where)
+        for state in self.states:
+            before, after = self.input(state.input), self.output(state.output)
+            if (before.shape, before.dtype, before.scale, before.zero_point) != (
+                (after.shape, after.dtype, after.scale, after.zero_point)
+            ):
+                raise BundleError(f"{where}: state {state.input}: {before} and {after} must be tied")
+        for side, given, known in (
+            ("inputs", self.inputs, {"x", *(state.input for state in self.states)}),
+            ("outputs", self.outputs, {"y", *(state.output for state in self.states)}),
+        ):
+            names = [tensor.name for tensor in given]
+            if sorted(names) != sorted(known):
+                raise BundleError(f"{where}: {side} {names}: must be {sorted(known)}, each once")
+
+    def _check_image(self, image_shape: tuple[int, int, int], classes: int, where: str) -> None:
         x, y = self.input("x"), self.output("y")
         if y.shape != (1, classes):
             raise BundleError(f"{where}: y has shape {y.shape} for {classes} labels: must be (1, {classes})")
@@ -65,19 +89,20 @@ class Form:
             raise BundleError(
                 f"{where}: x {x.shape}: must be one image {image_shape}, and no states ({len(self.states)})"
             )
-        for state in self.states:
-            before, after = self.input(state.input), self.output(state.output)
-            if (before.shape, before.dtype, before.scale, before.zero_point) != (
-                (after.shape, after.dtype, after.scale, after.zero_point)
-            ):
-                raise BundleError(f"{where}: state {state.input}: {before} and {after} must be tied")
-        for side, given, known in (
-            ("inputs", self.inputs, {"x", *(state.input for state in self.states)}),
-            ("outputs", self.outputs, {"y", *(state.output for state in self.states)}),
-        ):
-            names = [tensor.name for tensor in given]
-            if sorted(names) != sorted(known):
-                raise BundleError(f"{where}: {side} {names}: must be {sorted(known)}, each once")
+
+    def _check_clips(self, image_shape: tuple[int, int, int], classes: int, where: str) -> None:
+        x, y = self.input("x"), self.output("y")
+        time = x.shape[1:2] if self.name == "sequence" else ()
+        if x.shape != (1, *time, *image_shape) or y.shape != (1, *time, classes):
+            axes = "(1, T, " if self.name == "sequence" else "(1, "
+            raise BundleError(
+                f"{where}: x {x.shape}, y {y.shape}: must be {axes}{str(image_shape)[1:]} and {axes}{classes})"
+            )
+        if not self.states or self.scan.steps:
+            raise BundleError(
+                f"{where}: {len(self.states)} states, scan {self.scan.to_list()}: a clip model has at least "
+                "one state and no scan"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return {

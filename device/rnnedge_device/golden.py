@@ -20,7 +20,8 @@ class Golden:
     """Images and expected raw outputs.
 
     Args:
-        images: `uint8 [N, H, W]` or `[N, H, W, 3]` BGR, as a source would deliver them.
+        images: `uint8 [N, H, W]` or `[N, H, W, 3]` BGR, as a source would deliver them; of a clip model
+            consecutive frames, the first after a reset.
         outputs: by form, `[N, K]` in the dtype of that form's `y`.
     """
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.errors import BundleError, InputError
+from rnnedge_device.form import Form
 from rnnedge_device.tensors import Tensor
 
 _RUNTIMES = {
@@ -122,6 +123,31 @@ def load_model(data: bytes, threads: int = 1, signature: str | None = None) -> M
     except (ValueError, RuntimeError, TypeError) as problem:
         reason = " ".join(str(problem).split())
         raise BundleError(f"{runtime_version()} cannot load the model: {reason}") from None
+
+
+def load_form(data: bytes, form: Form, threads: int = 1) -> Model:
+    """Load the signature of a form from its member.
+
+    Raises:
+        BundleError: as `load_model`; or the model's tensors are not those of the manifest.
+        InputError: as `load_model`.
+    """
+    model = load_model(data, threads, form.signature)
+    # A wrong scale would be wrong silently.
+    for side, tensors, ports in (
+        ("input", form.inputs, model.inputs),
+        ("output", form.outputs, model.outputs),
+    ):
+        if {tensor.name for tensor in tensors} != set(ports):
+            raise BundleError(
+                f"form {form.name}: {side}s {[tensor.name for tensor in tensors]} in the manifest, "
+                f"{list(ports)} in the model"
+            )
+        for tensor in tensors:
+            found = ports[tensor.name].tensor
+            if tensor != found:
+                raise BundleError(f"form {form.name}: {side}: {tensor} in the manifest, {found} in the model")
+    return model
 
 
 def _ports(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Port]:

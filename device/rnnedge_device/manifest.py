@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rnnedge_device.clip import ClipSpec
 from rnnedge_device.errors import BundleError
 from rnnedge_device.fields import Fields, shown
-from rnnedge_device.form import Form
+from rnnedge_device.form import TASKS, Form
 from rnnedge_device.preprocess import Preprocess
 
 FORMAT_VERSION = 1
-TASKS = ("classify",)
 OUTPUTS = ("logits", "probabilities")
 
 
@@ -23,12 +23,13 @@ class Manifest:
         labels: class names, in the order of the model's outputs.
         preprocess: from frame to input.
         forms: at least one; the first is the default.
-        task: `classify`.
+        task: `classify` (a label an image) or `clips` (labels over time, the state carried).
         output: what `y` holds, `logits` or `probabilities`.
         metrics: figures with the data they were measured on; any JSON object.
         versions: of the packages that made it, `{package: version}`.
         created: when, as text.
         files: `{member: {"size": bytes, "sha256": digest}}`; filled by `write_bundle`.
+        clip: what a clip model assumes about time; None for `classify`.
 
     Raises:
         BundleError: the parts contradict each other.
@@ -45,6 +46,7 @@ class Manifest:
     created: str = ""
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+    clip: ClipSpec | None = None
 
     def __post_init__(self) -> None:
         for key in ("labels", "forms"):
@@ -62,7 +64,26 @@ class Manifest:
         if len(set(names)) != len(names):
             raise BundleError(f"manifest.json: forms {names}: each name once")
         for form in self.forms:
-            form.check(self.preprocess.shape, len(self.labels))
+            form.check(self.preprocess.shape, len(self.labels), self.task)
+        if (self.clip is None) != (self.task == "classify"):
+            raise BundleError(
+                f"manifest.json: clip = {shown(self.clip)}: there for task clips, and only there"
+            )
+        if self.clip is not None:
+            self._check_clip(self.clip)
+
+    def _check_clip(self, clip: ClipSpec) -> None:
+        if clip.background and clip.background not in self.labels:
+            raise BundleError(
+                f"manifest.json: clip: background = {clip.background!r}: must be empty or one of the labels"
+            )
+        step = self.form("step")
+        for form in self.forms:
+            # A stream may go on in another form: the same states, and the same numbers at the border.
+            if form.states != step.states or _border(form) != _border(step):
+                raise BundleError(
+                    f"manifest.json: form {form.name}: its states and scales differ from form step's"
+                )
 
     def form(self, name: str | None = None) -> Form:
         """The form of that name, or the default.
@@ -89,6 +110,7 @@ class Manifest:
             "versions": dict(self.versions),
             "created": self.created,
             "files": {name: dict(entry) for name, entry in self.files.items()},
+            **({} if self.clip is None else {"clip": self.clip.to_dict()}),
         }
 
     @classmethod
@@ -113,9 +135,28 @@ class Manifest:
             "versions": fields.table("versions"),
             "created": fields.text("created"),
             "files": files_of(fields),
+            "clip": _clip_of(fields),
         }
         fields.done()
         return cls(**found)
+
+
+def _border(form: Form) -> dict[str, tuple[Any, ...]]:
+    """What must be alike in the forms of a clip model; the shapes of x and y differ by their time axis."""
+    return {
+        tensor.name: (
+            tensor.dtype,
+            tensor.scale,
+            tensor.zero_point,
+            () if tensor.name in ("x", "y") else tensor.shape,
+        )
+        for tensor in (*form.inputs, *form.outputs)
+    }
+
+
+def _clip_of(fields: Fields) -> ClipSpec | None:
+    data = fields.raw("clip", None)
+    return None if data is None else ClipSpec.from_dict(data, f"{fields.where}: clip", BundleError)
 
 
 def check_version(fields: Fields) -> int:

@@ -1,4 +1,4 @@
-"""What a viewer sees: the frame with label, confidence, frames a second and latency."""
+"""What a viewer sees: the frame with label, confidence, running events, frames a second and latency."""
 
 import time
 from collections import deque
@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.classify import Prediction
+from rnnedge_device.clip_stream import ClipPrediction
 
 _LEAST_SIDE = 240  # pixels; a smaller frame is enlarged until the text is readable
 _BAR, _FONT = 44, cv2.FONT_HERSHEY_SIMPLEX
 _INK, _DIM = (255, 255, 255), (190, 190, 190)
+_ALERT, _TAG = (60, 60, 220), 22  # red, and the height of an event's tag
 
 
 class Overlay:
@@ -29,6 +31,8 @@ class Overlay:
         height, width = picture.shape[:2]
         canvas: Any = np.full((height + _BAR, width, 3), 24, np.uint8)
         canvas[:height] = picture
+        if isinstance(prediction, ClipPrediction):
+            _draw_tags(canvas, prediction.running)
         # The bar behind the texts is as long as the model is sure.
         cv2.rectangle(
             canvas,
@@ -66,3 +70,12 @@ class Overlay:
         return cv2.copyMakeBorder(
             image, top, h - inner_h - top, left, w - inner_w - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
         )
+
+
+def _draw_tags(canvas: Any, labels: tuple[str, ...]) -> None:
+    """The events that go on, one below the other in the upper left corner."""
+    for number, label in enumerate(labels):
+        top = number * (_TAG + 2)
+        (width, _), _ = cv2.getTextSize(label, _FONT, 0.5, 1)
+        cv2.rectangle(canvas, (0, top), (width + 12, top + _TAG), _ALERT, -1)
+        cv2.putText(canvas, label, (6, top + 16), _FONT, 0.5, _INK, 1, cv2.LINE_AA)

@@ -19,7 +19,8 @@ FITS = ("stretch", "pad", "crop")
 class Preprocess:
     """Frame `uint8 [H, W]` (grey) or `[H, W, 3]` (BGR, as OpenCV delivers) → `float32 [h, w, C]`.
 
-    The steps: colour, fit, size, inversion, then `(pixel · scale − mean) / std` for each channel.
+    The steps: colour, fit, size, equalisation, inversion, then `(pixel · scale − mean) / std` for each
+    channel.
 
     Args:
         size: (h, w) of the result in pixels.
@@ -30,6 +31,8 @@ class Preprocess:
         mean, std: empty, one value, or one a channel (R, G, B order); applied after `scale`.
         invert: take 255 − pixel (dark ink on light paper for a model of light on dark). The border
             that `pad` adds is zero *after* inversion.
+        equalize: spread the grey values of the resized frame over 0..255 (histogram equalisation), for
+            scenes of changing light; `gray` only. The border that `pad` adds does not count.
 
     Raises:
         InputError: an argument out of its range.
@@ -45,6 +48,7 @@ class Preprocess:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     invert: bool = False
+    equalize: bool = False
 
     def __post_init__(self) -> None:
         for name in ("size", "mean", "std"):
@@ -68,8 +72,11 @@ class Preprocess:
                 )
         if any(value <= 0 for value in self.std):
             raise InputError(f"preprocess: std = {self.std!r}: must be above zero")
-        if not isinstance(self.invert, bool):
-            raise InputError(f"preprocess: invert = {self.invert!r}: must be true or false")
+        for name in ("invert", "equalize"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"preprocess: {name} = {getattr(self, name)!r}: must be true or false")
+        if self.equalize and self.color != "gray":
+            raise InputError(f"preprocess: equalize = True: must be false where color is {self.color!r}")
 
     @property
     def channels(self) -> int:
@@ -108,7 +115,7 @@ class Preprocess:
         return found
 
     def pixels(self, image: Any) -> NDArray[np.uint8]:
-        """A frame as `uint8 [h, w, C]`: colour, fit, size and inversion done, the values still pixels."""
+        """A frame as `uint8 [h, w, C]`: all but scale, mean and std, the values still pixels."""
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
             raise InputError(f"image: {getattr(image, 'dtype', type(image).__name__)}: must be a uint8 array")
         if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or 0 in image.shape:
@@ -117,10 +124,7 @@ class Preprocess:
         if image.ndim == 3:
             code = cv2.COLOR_BGR2GRAY if self.color == "gray" else cv2.COLOR_BGR2RGB
             image = cv2.cvtColor(image, code)
-        if image.shape[:2] != self.size:
-            image = self._fitted(image)
-        elif self.invert:
-            image = cv2.bitwise_not(image)
+        image = self._fitted(image) if image.shape[:2] != self.size else self._toned(image)
         if image.ndim == 2 and self.color == "rgb":
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
         return np.ascontiguousarray(image).reshape(self.shape)
@@ -140,15 +144,18 @@ class Preprocess:
                 min(h, max(1, round(rows * factor))),
                 min(w, max(1, round(columns * factor))),
             )
-        image = _resized(image, inner_h, inner_w)
-        if self.invert:
-            image = cv2.bitwise_not(image)
+        image = self._toned(_resized(image, inner_h, inner_w))
         if (inner_h, inner_w) != (h, w):
             top, left = (h - inner_h) // 2, (w - inner_w) // 2
             image = cv2.copyMakeBorder(
                 image, top, h - inner_h - top, left, w - inner_w - left, cv2.BORDER_CONSTANT, value=0
             )
         return image
+
+    def _toned(self, image: Any) -> Any:
+        if self.equalize:
+            image = cv2.equalizeHist(image)
+        return cv2.bitwise_not(image) if self.invert else image
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready object with every parameter."""
@@ -160,6 +167,7 @@ class Preprocess:
             "mean": list(self.mean),
             "std": list(self.std),
             "invert": self.invert,
+            "equalize": self.equalize,
         }
 
     @classmethod
@@ -180,6 +188,7 @@ class Preprocess:
             "mean": fields.list_of("mean", is_number, "numbers", ()),
             "std": fields.list_of("std", is_number, "numbers", ()),
             "invert": fields.flag("invert", False),
+            "equalize": fields.flag("equalize", False),
         }
         fields.done()
         try:

@@ -1,12 +1,17 @@
-"""The self-test of a bundle: does this machine compute what the exporting machine computed?"""
+"""The self-test of a bundle: does this machine compute what the exporting machine computed?
+
+The golden images of a clip bundle are consecutive frames, streamed from reset.
+"""
 
 import platform
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnnedge_device.bundle import Bundle
 from rnnedge_device.classify import Classifier
+from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import BundleError
 from rnnedge_device.golden import GOLDEN, Golden
 from rnnedge_device.interpreter import RUNTIME_NAME, runtime_version
@@ -52,14 +57,13 @@ def self_test(bundle: Bundle, form: str | None = None, threads: int = 1) -> dict
 
 
 def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[str, Any]:
-    classifier = Classifier(bundle, form, threads)
     expected = golden.outputs[form]
-    dtype, labels = classifier.form.output("y").dtype, len(classifier.labels)
+    dtype, labels = bundle.manifest.form(form).output("y").dtype, len(bundle.manifest.labels)
     if expected.dtype != dtype or expected.shape[1] != labels:
         raise BundleError(
             f"{GOLDEN}: y_{form} {expected.dtype} {expected.shape}: must be {dtype} [N, {labels}]"
         )
-    found = np.stack([classifier.predict(image).raw for image in golden.images])
+    found = _outputs(bundle, form, golden.images, threads)
     gap = float(np.abs(found.astype(np.float64) - expected).max())
     result: dict[str, Any] = {
         "form": form,
@@ -74,3 +78,16 @@ def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[
         result["max_abs"] = gap
     # Not `gap > allowed`: a NaN must fail.
     return {**result, "allowed": allowed, "ok": bool(gap <= allowed)}
+
+
+def _outputs(bundle: Bundle, form: str, images: NDArray[np.uint8], threads: int) -> NDArray[Any]:
+    """Raw outputs `[N, K]` of a form for the golden images."""
+    if bundle.manifest.clip is None:
+        classifier = Classifier(bundle, form, threads)
+        return np.stack([classifier.predict(image).raw for image in images])
+    model = ClipModel(bundle, threads=threads)
+    frames = [model.preprocess.pixels(image) for image in images]
+    if form == "sequence":
+        return model.sequence(np.stack(frames))
+    stream = model.open_stream()
+    return np.stack([stream.step(frame).raw for frame in frames])

@@ -1,7 +1,8 @@
 """Where results go: JSON lines, a video, a window, a text. Each is a context that yields a function.
 
-A sink's function takes `(frame, prediction, event)`. A file appears under its name when the context ends
-well; on an error the old file stays.
+A sink's function takes `(frame, prediction, event)`, once for each line: a step, or (with the key `event`)
+the start or end of an event. A clip model passes over some frames; such a frame comes with the prediction before
+it and an empty `event`. A file appears under its name when the context ends well; on an error the old file stays.
 """
 
 import codecs
@@ -20,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.classify import Prediction
+from rnnedge_device.clip_stream import ClipPrediction
 from rnnedge_device.errors import InputError
+from rnnedge_device.events import Event
 from rnnedge_device.files import atomic_path
 from rnnedge_device.overlay import Overlay
 from rnnedge_device.source import Frame
 
-Event = dict[str, Any]
 Sink = Callable[[Frame, Prediction, Event], None]
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
@@ -51,26 +53,52 @@ def _line_writer(stream: TextIO, flush: bool) -> Sink:
     ascii_only = codecs.lookup(stream.encoding or "ascii").name != "utf-8"
 
     def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        print(json.dumps(event, ensure_ascii=ascii_only), file=stream, flush=flush)
+        if event:
+            print(json.dumps(event, ensure_ascii=ascii_only), file=stream, flush=flush)
 
     return write
 
 
 @contextlib.contextmanager
 def text_lines() -> Iterator[Sink]:
-    """For people: a line on stdout each time the label changes."""
-    last: list[str] = []
+    """For people: a line on stdout each time the label changes, and for each start and end of an event."""
+    last: dict[str, str] = {}
 
     def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if last != [prediction.label]:
-            last[:] = [prediction.label]
-            print(
-                f"{frame.ts_ms / 1000:9.2f} s  frame {frame.index:<6d} {prediction.label}  "
-                f"{prediction.score:.0%}  {event['latency_ms']:.2f} ms",
-                flush=True,
-            )
+        source = event.get("source", "")
+        if "event" in event:
+            what = f"{event['event']} of {event['label']}, from {event['start_ms'] / 1000:.2f} s"
+        elif event and last.get(source) != prediction.label:
+            last[source] = prediction.label
+            what = f"{prediction.label}  {prediction.score:.0%}  {event['latency_ms']:.2f} ms"
+        else:
+            return
+        where = f"  {source}" if source else ""
+        print(f"{event['ts_ms'] / 1000:9.2f} s{where}  frame {frame.index:<6d} {what}", flush=True)
 
     yield write
+
+
+def of_source(name: str, sink: Sink) -> Sink:
+    """The sink for one source of several: what comes from the others passes it by."""
+
+    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
+        if isinstance(prediction, ClipPrediction) and prediction.source == name:
+            sink(frame, prediction, event)
+
+    return write
+
+
+def _once_a_frame(show: Callable[[Frame, Prediction], None]) -> Sink:
+    """A sink for pictures: further lines about a frame do not show it again."""
+    last: list[Frame] = []
+
+    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
+        if not last or last[0] is not frame:
+            last[:] = [frame]
+            show(frame, prediction)
+
+    return write
 
 
 @contextlib.contextmanager
@@ -88,7 +116,7 @@ def video_file(path: str, fps: float) -> Iterator[Sink]:
         film = Film(stack.enter_context(atomic_path(path)), _CODECS[suffix], fps or _FPS_OF_IMAGES)
         overlay = Overlay()
         try:
-            yield lambda frame, prediction, event: film.add(overlay(frame.image, prediction))
+            yield _once_a_frame(lambda frame, prediction: film.add(overlay(frame.image, prediction)))
         finally:
             film.release()
         film.check()
@@ -151,13 +179,13 @@ def window(title: str, on_quit: Callable[[], None]) -> Iterator[Sink]:
         ) from None
     overlay = Overlay()
 
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
+    def show(frame: Frame, prediction: Prediction) -> None:
         cv2.imshow(title, overlay(frame.image, prediction))
         pressed = cv2.waitKey(1) & 0xFF
         if pressed in (ord("q"), 27) or cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
             on_quit()
 
     try:
-        yield write
+        yield _once_a_frame(show)
     finally:
         cv2.destroyWindow(title)

@@ -17,8 +17,8 @@ class Frame:
     Args:
         image: `uint8 [H, W]` or `[H, W, 3]` BGR.
         index: its number in the source, from 0; a gap is a dropped frame.
-        ts_ms: milliseconds, never falling: the position in a video, else the time since the source was
-            opened.
+        ts_ms: milliseconds, never falling: the position in a video or in images of a given rate, else the
+            time since the source was opened.
     """
 
     image: NDArray[np.uint8]
@@ -34,7 +34,10 @@ class Source(ABC):
         fps: nominal frames a second, 0 where that has no meaning.
         dropped: frames that came too fast and were left out, so far.
         skipped: frames that could not be read, so far.
+        timed: do the frames' `ts_ms` tell when they were taken? Not those of loose image files.
     """
+
+    timed = True
 
     def __init__(self, name: str, fps: float = 0.0) -> None:
         self.name, self.fps = name, fps
@@ -44,6 +47,10 @@ class Source(ABC):
     @abstractmethod
     def frames(self) -> Iterator[Frame]:
         """The frames, whether stopped or not."""
+
+    def ready(self) -> bool:
+        """Would the next frame (or the end) come without waiting? A live source may say no."""
+        return True
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames():

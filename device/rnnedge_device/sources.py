@@ -18,10 +18,11 @@ from rnnedge_device.images import IMAGE_SUFFIXES, list_images, read_image
 from rnnedge_device.source import Frame, Source
 
 ALLOWED = (
-    "a camera (0, 1, ... or /dev/video0), a video file, an image file, a folder of images, "
-    "or synthetic[:WIDTHxHEIGHT[@FPS][xFRAMES]]"
+    "a camera (0, 1, ... or /dev/video0), a video file, an image file, a folder of images (FOLDER@FPS "
+    "where they are frames), or synthetic[:WIDTHxHEIGHT[@FPS][xFRAMES]]"
 )
 _SYNTHETIC = re.compile(r"synthetic(?::(\d{1,5})x(\d{1,5})(?:@(\d{1,4}(?:\.\d+)?))?(?:x(\d{1,9}))?)?")
+_RATED = re.compile(r"(.+)@(\d{1,4}(?:\.\d+)?)")
 
 
 def open_source(spec: str) -> Source:
@@ -29,8 +30,9 @@ def open_source(spec: str) -> Source:
 
     Args:
         spec: `0` or `/dev/video0` (camera, the latest frame wins); a video file, an image file or a folder
-            of images (every frame, in order, as fast as they are taken); `synthetic` (endless) or such as
-            `synthetic:64x48@30x100` (width x height @ frames a second x number of frames).
+            of images (every frame, in order, as fast as they are taken); `folder@12` (the same as the
+            frames of a film of 12 a second); `synthetic` (endless) or such as `synthetic:64x48@30x100`
+            (width x height @ frames a second x number of frames).
 
     Raises:
         SourceError: nothing of that name, or it cannot be read. The message says what is allowed.
@@ -49,6 +51,9 @@ def open_source(spec: str) -> Source:
         # Path("") is the current folder, which nobody meant.
         if spec and path.is_dir():
             return ImageSource(spec, list_images(path))
+        rated = _RATED.fullmatch(spec)
+        if rated and not path.exists() and Path(rated[1]).is_dir() and float(rated[2]) > 0:
+            return ImageSource(spec, list_images(rated[1]), float(rated[2]))
         if not spec or not path.exists():
             raise SourceError(f"source {spec!r}: there is no such file or folder; allowed: {ALLOWED}")
         if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -85,12 +90,17 @@ class VideoSource(Source):
 class ImageSource(Source):
     """Image files in the given order; one that cannot be decoded is reported, skipped and counted.
 
+    Args:
+        fps: the rate of a film whose frames they are; 0 for images that have nothing to do with each other,
+            whose `ts_ms` is the time since the source was opened.
+
     Raises:
         SourceError: no images; for a single image, or when none of many is readable, while iterating.
     """
 
-    def __init__(self, name: str, paths: list[Path]) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, paths: list[Path], fps: float = 0.0) -> None:
+        super().__init__(name, fps)
+        self.timed = fps > 0
         if not paths:
             raise SourceError(f"source {name!r}: no images in it; readable: {', '.join(IMAGE_SUFFIXES)}")
         self._paths = paths
@@ -106,7 +116,9 @@ class ImageSource(Source):
                     raise
                 print(f"skipped: {problem}", file=sys.stderr)
                 continue
-            yield Frame(image, index, (time.monotonic() - begin) * 1000)
+            yield Frame(
+                image, index, index * 1000 / self.fps if self.fps else (time.monotonic() - begin) * 1000
+            )
 
 
 class SyntheticSource(Source):

@@ -1,23 +1,30 @@
 """The device's side of the recurrent contract: `step(x, state) → (y, state)`, the state kept here."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.form import Form
-from rnnedge_device.interpreter import Model
+
+
+class Engine(Protocol):
+    """What computes a signature: a loaded `.tflite`, or on a workstation the float model."""
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """One call: every input by name, in its exact shape and dtype; every output, its own array."""
 
 
 class RowStepper:
-    """Feeds a step form row by row and carries its states from one step to the next.
+    """Feeds a step form row by row (a clip model's frame by frame) and carries its states along.
 
     The states stay in the dtype of the graph's border: with int8 and tied scales they carry over
-    without a rounding.
+    without a rounding. Several steppers may share one model: each has states of its own.
 
     Args:
         model: the loaded signature of `form`.
-        form: a `step` form.
+        form: a form with states, `step` or `sequence`.
 
     Example:
         stepper.reset()
@@ -25,7 +32,7 @@ class RowStepper:
             y = stepper.step(row)
     """
 
-    def __init__(self, model: Model, form: Form) -> None:
+    def __init__(self, model: Engine, form: Form) -> None:
         self._run = model.run
         self._x = form.input("x")
         self._carry = [(state.input, state.output) for state in form.states]
@@ -41,6 +48,10 @@ class RowStepper:
         """The states the next step starts from, by input name, in the border's dtype."""
         return {name: self._feeds[name].copy() for name in self._start}
 
+    @states.setter
+    def states(self, states: Mapping[str, NDArray[Any]]) -> None:
+        self._feeds = {name: states[name] for name in self._start}
+
     def reset(self) -> None:
         """Begin a new sequence."""
         self._feeds = dict(self._start)
@@ -50,7 +61,7 @@ class RowStepper:
         return self.feed(self._x.encode(row))
 
     def feed(self, encoded: NDArray[Any]) -> NDArray[Any]:
-        """One step on a row in the border's dtype and shape, `[1, F]`."""
+        """One step on a row in the border's dtype and shape, `[1, F]` (a frame: `[1, h, w, c]`)."""
         feeds = self._feeds
         feeds["x"] = encoded
         found = self._run(feeds)

@@ -1,85 +1,75 @@
-"""The loop: frames → classifier → events → sinks."""
+"""The loop: frames → model → events → sinks, for one source or several at once."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from rnnedge_device.classify import Classifier, Prediction
-from rnnedge_device.sinks import Event, Sink
+from rnnedge_device.clips import ClipModel, ClipPrediction, ClipStream
+from rnnedge_device.errors import InputError, SourceLostError
+from rnnedge_device.events import Event
+from rnnedge_device.sinks import Sink
 from rnnedge_device.source import Frame, Source
+from rnnedge_device.tally import Tally, distinct_names
 
-# Of how many frames the latencies are kept: an endless stream must not grow.
-_KEPT = 10_000
-
-
-class Tally:
-    """What a stream has counted; filled while it runs, so it is there after an error too."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.frames = 0
-        self.labels: Counter[str] = Counter()
-        self._latency: deque[float] = deque(maxlen=_KEPT)
-        self._total: deque[float] = deque(maxlen=_KEPT)
-        self._begin = time.monotonic()
-
-    def add(self, prediction: Prediction) -> None:
-        self.frames += 1
-        self.labels[prediction.label] += 1
-        self._latency.append(prediction.latency_us)
-        self._total.append(prediction.total_us)
-
-    def to_dict(self) -> dict[str, Any]:
-        """`{"frames", "fps", "dropped", "skipped", "seconds", "latency_us", "total_us", "labels"}`.
-
-        `latency_us` (interpreter) and `total_us` (with preprocessing) have the median and the 95th
-        percentile of the last 10,000 frames; they are None without frames.
-        """
-        seconds = time.monotonic() - self._begin
-        return {
-            "frames": self.frames,
-            "fps": round(self.frames / seconds, 1) if seconds > 0 else 0.0,
-            "dropped": self._source.dropped,
-            "skipped": self._source.skipped,
-            "seconds": round(seconds, 3),
-            "latency_us": _percentiles(self._latency),
-            "total_us": _percentiles(self._total),
-            "labels": dict(self.labels.most_common()),
-        }
+# How long to wait where none of several live sources has a frame.
+_PAUSE_S = 0.002
 
 
 def stream(
-    source: Source,
-    classifier: Classifier,
+    source: Source | Sequence[Source],
+    model: Classifier | ClipModel,
     sinks: Sequence[Sink] = (),
     max_frames: int | None = None,
     tally: Tally | None = None,
 ) -> dict[str, Any]:
-    """Classify frame after frame until the source ends, is stopped, or gave `max_frames`.
+    """Frame after frame through the model until each source ends, is stopped, or gave `max_frames`.
 
     Args:
+        source: one, or for a clip model several, which take turns; each has a state of its own.
+        model: what answers; a clip model's events go to the sinks beside its steps.
         tally: counts into this one, for a caller who wants the figures after an error.
 
     Returns:
         The summary, see `Tally.to_dict`.
+
+    Raises:
+        InputError: several sources for a classifier, or images without times for a clip model.
+        SourceLostError: a live source stopped delivering; other sources went on to their ends.
     """
-    tally = tally or Tally(source)
-    for frame in islice(source, max_frames):
-        prediction = classifier.predict(frame.image)
-        tally.add(prediction)
-        event = make_event(frame, prediction, classifier.manifest.task)
-        for sink in sinks:
-            sink(frame, prediction, event)
+    sources = [source] if isinstance(source, Source) else list(source)
+    streams = _open(sources, model)
+    tags = [{"source": name} if len(sources) > 1 else {} for name in distinct_names(sources)]
+    tally, task = tally or Tally(*sources), model.manifest.task
+    latest: dict[int, tuple[Frame, Prediction]] = {}
+
+    def emit(number: int, lines: Sequence[Event]) -> None:
+        for line in lines:
+            for sink in sinks:
+                sink(*latest[number], line)
+
+    for number, frame in _in_turns(sources, max_frames):
+        if frame is None:  # the end of this source
+            emit(number, [_event_line(event, task, tags[number]) for event in streams[number].finish()])
+            continue
+        predictions = streams[number].feed(frame)
+        tally.add(number, predictions)
+        for prediction in predictions:
+            latest[number] = frame, prediction
+            emit(number, _lines(frame, prediction, task, tags[number]))
+        if not predictions:
+            latest[number] = frame, latest[number][1]
+            emit(number, [{}])
     return tally.to_dict()
 
 
 def make_event(frame: Frame, prediction: Prediction, task: str) -> Event:
-    """`{"ts_ms", "frame", "task", "label", "score", "latency_ms"}`; the latency is the interpreter's."""
-    return {
+    """`{"ts_ms", "frame", "task", "label", "score", "latency_ms"}`; the latency is the interpreter's.
+
+    A clip model's step that began anew has `reset`, the reason, as well.
+    """
+    event = {
         "ts_ms": round(frame.ts_ms, 3),
         "frame": frame.index,
         "task": task,
@@ -87,10 +77,75 @@ def make_event(frame: Frame, prediction: Prediction, task: str) -> Event:
         "score": round(prediction.score, 6),
         "latency_ms": round(prediction.latency_us / 1000, 4),
     }
+    if isinstance(prediction, ClipPrediction):
+        event["ts_ms"] = round(prediction.ts_ms, 3)
+        if prediction.reset:
+            event["reset"] = prediction.reset
+    return event
 
 
-def _percentiles(values: deque[float]) -> dict[str, float] | None:
-    if not values:
-        return None
-    median, p95 = np.percentile(np.fromiter(values, np.float64), (50, 95))
-    return {"median": round(float(median), 1), "p95": round(float(p95), 1)}
+def _event_line(event: Event, task: str, tag: Event) -> Event:
+    return {"ts_ms": event["ts_ms"], "task": task, **event, **tag}
+
+
+def _lines(frame: Frame, prediction: Prediction, task: str, tag: Event) -> list[Event]:
+    step = {**make_event(frame, prediction, task), **tag}
+    if not isinstance(prediction, ClipPrediction):
+        return [step]
+    events = [_event_line(event, task, tag) for event in prediction.events]
+    # What a reset ended comes before the step that began anew: times do not fall.
+    return sorted([step, *events], key=lambda line: float(line["ts_ms"]))
+
+
+class _Stills:
+    """A classifier as a stream: each frame for itself."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+
+    def feed(self, frame: Frame) -> list[Prediction]:
+        return [self._classifier.predict(frame.image)]
+
+    def finish(self) -> list[Event]:
+        return []
+
+
+def _open(sources: Sequence[Source], model: Classifier | ClipModel) -> list[ClipStream] | list[_Stills]:
+    if isinstance(model, Classifier):
+        if len(sources) != 1:
+            raise InputError(f"{len(sources)} sources: a bundle of task classify takes one")
+        return [_Stills(model)]
+    for source in sources:
+        if not source.timed:
+            raise InputError(
+                f"source {source.name!r}: images without times: a clip model needs the rate of a film's "
+                "frames, as in FOLDER@12"
+            )
+    return [model.open_stream(name) for name in distinct_names(sources)]
+
+
+def _in_turns(sources: Sequence[Source], max_frames: int | None) -> Iterator[tuple[int, Frame | None]]:
+    """A frame of each source in turn, with the source's number; None for a source's end.
+
+    A live source that has no frame yet is passed over. One that is lost ends, and is the error at the
+    end of all the others.
+    """
+    active = {number: islice(source, max_frames) for number, source in enumerate(sources)}
+    lost: list[SourceLostError] = []
+    while active:
+        waiting = True
+        for number, frames in list(active.items()):
+            if len(active) > 1 and not sources[number].ready():
+                continue
+            waiting, frame = False, None
+            try:
+                frame = next(frames, None)
+            except SourceLostError as problem:
+                lost.append(problem)
+            if frame is None:
+                del active[number]
+            yield number, frame
+        if waiting:
+            time.sleep(_PAUSE_S)
+    if lost:
+        raise lost[0]

@@ -34,9 +34,11 @@ class Tensor:
 
     def encode(self, real: NDArray[np.float32]) -> NDArray[Any]:
         """Real values as this tensor holds them, in this tensor's shape."""
-        if self.dtype == "int8":
-            real = quantize(real, self.scale, self.zero_point)  # type: ignore[assignment]
-        return np.ascontiguousarray(real).reshape(self.shape)
+        return np.ascontiguousarray(self.hold(real)).reshape(self.shape)
+
+    def hold(self, real: NDArray[np.float32]) -> NDArray[Any]:
+        """Real values of any shape as this tensor holds them."""
+        return quantize(real, self.scale, self.zero_point) if self.dtype == "int8" else real
 
     def decode(self, value: NDArray[Any]) -> NDArray[np.float32]:
         """The real values (float32) that `value`, of any shape, stands for."""

@@ -12,9 +12,11 @@ import tf_keras
 
 from rnnedge_export.bidirectional import QuantBidirectional
 from rnnedge_export.cells import cell_of
+from rnnedge_export.channels import fit_channels
 from rnnedge_export.concatenate import QuantConcatenate
+from rnnedge_export.elementwise import HardSwish, QuantHardSwish, QuantMultiply, QuantRescaling
+from rnnedge_export.frames import Fold, Unfold, bare
 from rnnedge_export.recurrent import QuantRecurrent
-from rnnedge_export.rescaling import QuantRescaling
 from rnnedge_export.scheme import weight_quantizer
 
 _api: Any = tfmot.quantization.keras
@@ -60,7 +62,7 @@ class RecurrentQuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
 
 
 class KeepScaleConfig(RecurrentQuantizeConfig):
-    """For AVERAGE_POOL_2D, whose int8 kernel keeps the scale of its input: a range of its own is refused."""
+    """For what keeps the scale of its input: folding and unfolding frames, and AVERAGE_POOL_2D's int8 kernel."""
 
     def get_weights_and_quantizers(self, layer: Any) -> list:
         return []
@@ -75,7 +77,11 @@ SCOPE = {
         QuantRecurrent,
         QuantBidirectional,
         QuantConcatenate,
+        QuantHardSwish,
+        QuantMultiply,
         QuantRescaling,
+        Fold,
+        Unfold,
         RecurrentQuantizeConfig,
         KeepScaleConfig,
     )
@@ -84,7 +90,7 @@ SCOPE = {
 
 def directions(layer: Any) -> list[QuantRecurrent]:
     """The ``QuantRecurrent`` layers that ``layer`` is or holds (through tfmot's wrapper, too)."""
-    layer = getattr(layer, "layer", layer)
+    layer = bare(layer)
     if isinstance(layer, QuantBidirectional):
         return [layer.forward, layer.backward]
     return [layer] if isinstance(layer, QuantRecurrent) else []
@@ -124,19 +130,26 @@ def quantization_model(twin: tf_keras.Model) -> tf_keras.Model:
         if isinstance(layer, tf_keras.layers.Rescaling):
             rescaled = QuantRescaling(layer.scale, layer.offset, name=layer.name)
             return _api.quantize_annotate_layer(rescaled, RecurrentQuantizeConfig())
+        if isinstance(layer, HardSwish):
+            return _api.quantize_annotate_layer(QuantHardSwish(name=layer.name), RecurrentQuantizeConfig())
+        if isinstance(layer, tf_keras.layers.Multiply):
+            return _api.quantize_annotate_layer(QuantMultiply(name=layer.name), RecurrentQuantizeConfig())
         copy = type(layer).from_config(layer.get_config())
-        if isinstance(layer, tf_keras.layers.AveragePooling2D):
+        if isinstance(layer, (tf_keras.layers.AveragePooling2D, Fold, Unfold)):
             return _api.quantize_annotate_layer(copy, KeepScaleConfig())
         return _api.quantize_annotate_layer(copy)
 
     with _api.quantize_scope(SCOPE):
         annotated = tf_keras.models.clone_model(twin, clone_function=annotate)
+        copies = {}
         for source, target in zip(twin.layers, annotated.layers, strict=True):
-            inner = getattr(target, "layer", target)
+            inner = getattr(target, "layer", target)  # tfmot's annotation around it
+            copies[source.name] = inner
             if directions(inner):
                 _copy_weights(source, inner)
             elif source.weights:
                 inner.set_weights(source.get_weights())
+        fit_channels(twin, copies)
         return _api.quantize_apply(annotated)
 
 
@@ -149,7 +162,7 @@ def _quantized_layer(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 
 def _tied(layer: tf_keras.layers.Concatenate) -> bool:
     """Do all inputs of a Concatenate have one scale by themselves: are they states of cells with one fixed range?"""
-    through = (tf_keras.layers.Dropout, tf_keras.layers.Reshape, tf_keras.layers.Flatten)
+    through = (tf_keras.layers.Dropout, tf_keras.layers.Reshape, tf_keras.layers.Flatten, Fold, Unfold)
     kinds = set()
     for source in layer._inbound_nodes[0].inbound_layers:
         while isinstance(source, through):

@@ -18,8 +18,9 @@ from rnnedge_export.flatbuffer import Model, Operator, read_model
 from rnnedge_export.roundings import NEAR, margin
 from rnnedge_export.runtimes import TFLITE_RUNTIME_2_14
 
-# Operators whose int8 kernels multiply accumulated integers by s_in s_other / s_out and round to the nearest.
-_PRODUCTS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "MUL"}
+# Operators whose int8 kernels multiply accumulated integers by s_in s_other / s_out (a mean: by s_in / n s_out) and
+# round to the nearest.
+_PRODUCTS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "MUL", "MEAN"}
 _BORDER = {"QUANTIZE", "DEQUANTIZE"}
 
 
@@ -50,7 +51,7 @@ class Audit:
         float_ops: operators that compute in float, with the reason why that is so.
         ties: see ``Tie``; empty means the file computes the same bits on x86 and ARM.
         size_bytes: of the file.
-        macs: multiply-adds of one invocation, loops counted in full.
+        macs: multiply-adds of one invocation, loops counted in full; of several signatures, the first's.
         runtimes: for each supported runtime, what keeps it from loading the file (empty: nothing).
         failures: why the file must not be shipped (empty: it may).
     """
@@ -74,23 +75,26 @@ class Audit:
         return {**asdict(self), "ties": [str(tie) for tie in self.ties], "passed": self.passed}
 
 
-def audit(data: bytes, *, int8: bool = True, io: str = "int8") -> Audit:
+def audit(data: bytes, *, int8: bool = True, io: str = "int8", signature: str | None = None) -> Audit:
     """Audit a ``.tflite`` file.
 
     Args:
+        signature: only what this one runs; by default all that the file holds.
         int8: the model is meant to compute in int8; else float operators are no failure.
         io: its border, ``int8`` or ``float32``: with the latter one QUANTIZE and DEQUANTIZE a tensor is expected.
 
     Raises:
-        InputError: the bytes are no TFLite model.
+        InputError: the bytes are no TFLite model, or have no such signature.
     """
     model = read_model(data)
-    operators = model.operators
+    main = model.signature(signature).subgraph if signature or model.signatures else 0
+    graphs = model.reached(main) if signature else set(range(len(model.subgraphs)))
+    operators = [(index, op) for index, op in model.operators if index in graphs]
     versions: dict[str, int] = {}
     for _, op in operators:
         versions[op.name] = max(versions.get(op.name, 0), op.version)
     custom = sorted({op.name for _, op in operators if op.custom})
-    floats = _float_ops(model, io)
+    floats = _float_ops(model, operators, io)
     inside = {name: why for name, why in floats.items() if not why.startswith("border")}
     failures = [f"operator {name} is custom or Flex: stock runtimes do not have it" for name in custom]
     if int8:
@@ -105,9 +109,9 @@ def audit(data: bytes, *, int8: bool = True, io: str = "int8") -> Audit:
         versions=versions,
         dtypes=dict(Counter(t.dtype for _, op in operators for t in op.outputs)),
         float_ops=floats,
-        ties=ties(model),
+        ties=ties(model, operators),
         size_bytes=len(data),
-        macs=multiply_adds(model),
+        macs=multiply_adds(model, main),
         runtimes={
             "ai-edge-litert": [f"custom operator {n}" for n in custom],
             "tflite-runtime 2.14": custom + too_new,
@@ -116,17 +120,18 @@ def audit(data: bytes, *, int8: bool = True, io: str = "int8") -> Audit:
     )
 
 
-def _float_ops(model: Model, io: str) -> dict[str, str]:
+def _float_ops(model: Model, operators: list[tuple[int, Operator]], io: str) -> dict[str, str]:
     """Operators with a float tensor, and why each is there."""
     found: dict[str, str] = {}
-    for index, op in model.operators:
+    entries = {signature.subgraph for signature in model.signatures} or {0}
+    for index, op in operators:
         tensors = [t for t in (*op.inputs, *op.outputs) if t is not None]
         if not any(t.dtype in ("float32", "float16") for t in tensors):
             continue
         graph = model.subgraphs[index]
         border = {t.index for t in (*graph.inputs, *graph.outputs)}
         at_border = any(t is not None and t.index in border for t in (*op.inputs, *op.outputs))
-        if index == 0 and op.name in _BORDER and at_border and io == "float32":
+        if index in entries and op.name in _BORDER and at_border and io == "float32":
             found[op.name] = "border: float32 input or output was asked for"
         else:
             shape = "x".join(map(str, op.outputs[0].shape)) or "scalar"
@@ -134,18 +139,18 @@ def _float_ops(model: Model, io: str) -> dict[str, str]:
     return found
 
 
-def ties(model: Model) -> list[Tie]:
+def ties(model: Model, operators: list[tuple[int, Operator]] | None = None) -> list[Tie]:
     """Products whose int8 result can come so near to a half that machines may round it differently."""
     found = []
     checked: dict[tuple[float, int], bool] = {}
-    for index, op in model.operators:
+    for index, op in model.operators if operators is None else operators:
         if op.name not in _PRODUCTS or op.outputs[0].dtype != "int8":
             continue
         first, second = op.inputs[0], op.inputs[1]
-        if first is None or second is None or not first.scales or not second.scales:
+        if first is None or second is None or not first.scales:
             continue
         limit = _largest_accumulator(op)
-        for scale in second.scales:
+        for scale in [1 / _averaged(op)] if op.name == "MEAN" else second.scales:
             factor = first.scales[0] * scale / op.outputs[0].scales[0]
             if (factor, limit) not in checked:
                 checked[factor, limit] = margin(factor, limit) > NEAR
@@ -155,9 +160,17 @@ def ties(model: Model) -> list[Tie]:
     return found
 
 
+def _averaged(op: Operator) -> int:
+    """How many values a MEAN makes one of."""
+    assert op.inputs[0] is not None
+    return math.prod(op.inputs[0].shape) // math.prod(op.outputs[0].shape)
+
+
 def _largest_accumulator(op: Operator) -> int:
     if op.name == "MUL":
         return 255 * 255
+    if op.name == "MEAN":
+        return 255 * _averaged(op)
     weights = op.inputs[1]
     assert weights is not None
     per_output = math.prod(weights.shape[1:3] if op.name == "DEPTHWISE_CONV_2D" else weights.shape[1:])

@@ -9,14 +9,15 @@ import numpy as np
 
 from rnnedge_device.errors import InputError
 
-Batch = tuple[np.ndarray, np.ndarray | None]
+Batch = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 class Batches:
-    """Batches of ``(x [B, ...] float32, y [B, ...] or None)``, shuffled anew each epoch if they come from arrays.
+    """Batches of ``(x [B, ...] float32, y [B, ...] or None, w or None)``, shuffled anew each epoch if from arrays.
 
     Args:
-        x: an array, or an object that yields ``x`` or ``(x, y)`` batches (``PyDataset``, ``tf.data.Dataset``, ...).
+        x: an array, or an object that yields ``x``, ``(x, y)`` or ``(x, y, w)`` batches (``PyDataset``,
+            ``tf.data.Dataset``, ...); ``w`` are weights of the labels' loss, in the shape of ``y``.
         y: targets for an array ``x``.
         input_shape: the model's, without the batch.
 
@@ -64,7 +65,7 @@ class Batches:
         order = self.random.permutation(len(self.x))
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            yield self.x[rows], None if self.y is None else self.y[rows]
+            yield self.x[rows], None if self.y is None else self.y[rows], None
 
     def _from_source(self) -> Iterator[Batch]:
         source = self.source
@@ -72,10 +73,9 @@ class Batches:
         items = (source[i] for i in range(len(source))) if indexed else iter(source)
         empty = True
         for item in items:
-            x, *rest = item if isinstance(item, (tuple, list)) else (item,)
-            y = rest[0] if rest else None
+            x, y, w = (*item, None, None)[:3] if isinstance(item, (tuple, list)) else (item, None, None)
             empty = False
-            yield self._checked(np.asarray(x), "x"), None if y is None else np.asarray(y)
+            yield self._checked(np.asarray(x), "x"), *_labels(y, w)
         if empty:
             raise InputError(f"x: the {type(source).__name__} yields no batches; expected at least one")
         if hasattr(source, "on_epoch_end"):
@@ -84,7 +84,7 @@ class Batches:
     def sample(self, count: int) -> np.ndarray:
         """Up to ``count`` inputs ``[N, ...]`` from the front of one pass, for calibration and measurement."""
         found: list[np.ndarray] = []
-        for x, _ in self.epoch():
+        for x, *_ in self.epoch():
             found.append(x)
             if sum(len(part) for part in found) >= count:
                 break
@@ -95,3 +95,16 @@ class Batches:
         if self.source is not None:
             return len(self.source) if hasattr(self.source, "__len__") else 0
         return -(-len(self.x) // self.batch_size)
+
+
+def _labels(y: Any, w: Any) -> tuple[np.ndarray | None, np.ndarray | None]:
+    labels = None if y is None else np.asarray(y)
+    if w is None:
+        return labels, None
+    weights = np.asarray(w, np.float32)
+    if labels is None or weights.shape != labels.shape:
+        shape = None if labels is None else labels.shape
+        raise InputError(
+            f"w: weights of shape {weights.shape} for labels y of shape {shape}; expected the same"
+        )
+    return labels, weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter_ns
 from typing import Any
@@ -27,6 +27,7 @@ class Parity:
         regret_lsb: how far, in such steps, the chosen output lay below the best one where the two disagree.
         equal: share of outputs that are equal.
         max_abs: the largest difference in real values.
+        noise: root mean square of the difference, as a share of the spread of all outputs.
         repeatable: the same inputs twice gave the same outputs.
         samples: how many inputs this was measured on.
     """
@@ -36,6 +37,7 @@ class Parity:
     regret_lsb: int
     equal: float
     max_abs: float
+    noise: float
     repeatable: bool
     samples: int
 
@@ -46,12 +48,18 @@ class Parity:
 
 @dataclass(frozen=True)
 class Compiled:
-    """One form of a quantised model, with what was measured on it."""
+    """One form of a quantised model, with what was measured on it.
+
+    Args:
+        data: the ``.tflite`` file, which may hold other forms' signatures as well.
+        clip: the form takes the frames of a clip and answers at each.
+    """
 
     form: Form
     data: bytes
     audit: Audit
     parity: Parity | None = None
+    clip: bool = False
 
     @property
     def name(self) -> str:
@@ -73,24 +81,24 @@ class Compiled:
 
 @dataclass
 class Runner:
-    """Runs a form on real-valued inputs ``[N, ...]``, sample by sample."""
+    """Runs a form on real-valued inputs ``[N, ...]``, sample by sample; each begins from the reset states."""
 
     compiled: Compiled
     model: Any = field(init=False)
 
     def __post_init__(self) -> None:
         form = self.compiled.form
-        self.model = load_model(self.compiled.data)
+        self.model = load_model(self.compiled.data, signature=form.signature)
         self.x, self.y = form.input("x"), form.output("y")
         self.fused = any("SEQUENCE" in name for name in form.ops)
-        self.stepper = RowStepper(self.model, form) if form.name == "step" else None
+        self.stepper = RowStepper(self.model, form) if form.states else None
 
     def encode(self, x: np.ndarray) -> np.ndarray:
-        """One sample as the graph takes it: its input, or its rows ``[T, 1, F]`` for a step form."""
+        """One sample as the graph takes it: its input, or for a form with states its rows, frames or windows."""
         if self.stepper is None:
             return self.x.encode(x)
-        rows = self.compiled.form.scan(x).astype(np.float32)
-        return np.stack([self.x.encode(row) for row in rows])
+        parts = self.compiled.form.scan(x).astype(np.float32).reshape(-1, *self.x.shape[1:])
+        return np.stack([self.x.encode(part) for part in parts])
 
     def run(self, encoded: np.ndarray) -> np.ndarray:
         """The raw output for one encoded sample."""
@@ -99,9 +107,18 @@ class Runner:
                 self.model.reset()  # the fused kernel keeps its state between calls
             return self.model.run({"x": encoded})["y"]
         self.stepper.reset()
-        answers = [self.stepper.feed(row) for row in encoded]
+        answers = [self.stepper.feed(part) for part in encoded]
+        if self.compiled.clip:
+            return np.concatenate([answer.reshape(1, -1, answer.shape[-1]) for answer in answers], axis=1)
         # A model that answers at every step gives [1, 1, K] a row; else the last answer is the sequence's.
         return answers[-1] if answers[-1].ndim == 2 else np.concatenate(answers, axis=1)
+
+    def calls(self, x: np.ndarray) -> tuple[Callable[[np.ndarray], Any], list[np.ndarray]]:
+        """What to time, and on what: a sample, or a frame or window of a clip with its states carried."""
+        samples = [self.encode(sample) for sample in x]
+        if self.stepper is None or not self.compiled.clip:
+            return self.run, samples
+        return self.stepper.feed, [part for sample in samples for part in sample]
 
     def raw(self, x: np.ndarray) -> np.ndarray:
         """Raw outputs ``[N, ...]`` in the border's dtype."""
@@ -113,10 +130,15 @@ class Runner:
 
 
 def describe(
-    name: str, data: bytes, audit: Audit, states: Sequence[tuple[str, str]] = (), scan: Any = ()
+    name: str,
+    data: bytes,
+    audit: Audit,
+    states: Sequence[tuple[str, str]] = (),
+    scan: Any = (),
+    signature: str | None = None,
 ) -> Form:
-    """The manifest's entry for a converted file."""
-    model = load_model(data)
+    """The manifest's entry for a converted file, or for one ``signature`` of it."""
+    model = load_model(data, signature=signature)
 
     def tensors(ports: dict[str, Any]) -> tuple[Tensor, ...]:
         return tuple(replace(port.tensor, name=key) for key, port in sorted(ports.items()))
@@ -151,6 +173,7 @@ def parity(compiled: Compiled, x: np.ndarray, reference: np.ndarray) -> Parity:
         regret_lsb=int(np.rint(regret / scale)) if scale else 0,
         equal=float((steps == 0).mean()) if scale else float(np.isclose(real, reference, atol=1e-5).mean()),
         max_abs=float(np.abs(real - reference).max()),
+        noise=float(np.sqrt(np.mean((real - reference) ** 2)) / max(float(reference.std()), 1e-12)),
         repeatable=repeatable,
         samples=len(x),
     )
@@ -162,8 +185,9 @@ def output_scale(compiled: Compiled) -> float:
     if y.scale:
         return y.scale
     model = read_model(compiled.data)
-    target = model.signatures[0].outputs["y"].index
-    for op in model.subgraphs[model.signatures[0].subgraph].operators:
+    signature = model.signature(compiled.form.signature)
+    target = signature.outputs["y"].index
+    for op in model.subgraphs[signature.subgraph].operators:
         source = op.inputs[0] if op.inputs else None
         if op.name == "DEQUANTIZE" and op.outputs[0].index == target and source is not None and source.scales:
             return source.scales[0]
@@ -181,14 +205,17 @@ def _bounds(compiled: Compiled, scale: float) -> tuple[float, float]:
 def measure(
     candidates: Sequence[Compiled], x: np.ndarray, rounds: int = 200, warm_up: int = 20
 ) -> dict[str, float]:
-    """Median microseconds a call of each form, interleaved in one process on one thread."""
-    runners = [(c.name, c.runner(), [c.runner().encode(sample) for sample in x[:16]]) for c in candidates]
+    """Median microseconds a call of each form, interleaved in one process on one thread.
+
+    A call is one image, one frame of a stream (``step`` of a clip model) or one window (``sequence``).
+    """
+    runners = [(c.name, *c.runner().calls(x[:16])) for c in candidates]
     times: dict[str, list[int]] = {name: [] for name, *_ in runners}
     for index in range(rounds + warm_up):
-        for name, runner, inputs in runners:
+        for name, call, inputs in runners:
             sample = inputs[index % len(inputs)]
             begin = perf_counter_ns()
-            runner.run(sample)
+            call(sample)
             if index >= warm_up:
                 times[name].append(perf_counter_ns() - begin)
     return {name: float(np.median(values)) / 1000 for name, values in times.items()}

@@ -12,6 +12,7 @@ import tf_keras
 
 from rnnedge_device.errors import InputError
 from rnnedge_export.batches import Batches
+from rnnedge_export.frames import bare, is_clip
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -25,14 +26,15 @@ def finetune(
     learning_rate: float,
     distill: float = 0.5,
     loss: Any = None,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    validation: tuple[np.ndarray, ...] | None = None,
     report: Report | None = None,
 ) -> list[dict[str, Any]]:
     """Train the fake-quantised ``student`` in place; one dict of figures an epoch.
 
     The loss is ``(1 - distill) task + distill teacher``: how far the student is from the labels, and from the float
-    model it stands for. Without labels only the teacher counts. BatchNorm keeps its statistics. Adam, gradients
-    clipped to a norm of 1, a cosine from ``learning_rate`` to zero.
+    model it stands for. Without labels only the teacher counts. Weights of a batch apply to the task alone, as a
+    weighted mean. BatchNorm keeps its statistics. Adam, gradients clipped to a norm of 1, a cosine from
+    ``learning_rate`` to zero.
 
     Args:
         loss: the task's, a ``tf_keras`` loss; by default sparse cross-entropy for integer labels, else mean squares.
@@ -41,7 +43,7 @@ def finetune(
         InputError: labels that do not fit the model's output.
     """
     for layer in student.layers:
-        if isinstance(getattr(layer, "layer", layer), tf_keras.layers.BatchNormalization):
+        if isinstance(bare(layer), tf_keras.layers.BatchNormalization):
             layer.trainable = False
     steps = max(1, epochs * (len(batches) or 1000))
     schedule = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
@@ -50,25 +52,29 @@ def finetune(
     probabilities = ends_in_softmax(teacher)
     task = tf_keras.losses.get(loss) if loss is not None else None
 
-    def losses(x: tf.Tensor, y: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def losses(x: tf.Tensor, y: tf.Tensor | None, w: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         output, target = student(x, training=True), teacher(x, training=False)
         if y is None:
             return _distance(output, target, False, probabilities), output
         integer = y.dtype.is_integer
         if task is not None:
-            own = tf.reduce_mean(task(y, output))
+            # A loss object reduces what its ``call`` gives for each label.
+            each = task(y, output) if w is None else getattr(task, "call", task)(y, output)
         elif integer:
-            own = tf.reduce_mean(
-                tf_keras.losses.sparse_categorical_crossentropy(y, output, from_logits=not probabilities)
-            )
+            each = tf_keras.losses.sparse_categorical_crossentropy(y, output, from_logits=not probabilities)
         else:
-            own = tf.reduce_mean(tf.square(tf.cast(y, tf.float32) - output))
+            each = tf.square(tf.cast(y, tf.float32) - output)
+        own = (
+            tf.reduce_mean(each)
+            if w is None
+            else tf.math.divide_no_nan(tf.reduce_sum(each * w), tf.reduce_sum(w))
+        )
         return (1 - distill) * own + distill * _distance(output, target, integer, probabilities), output
 
     @tf.function(reduce_retracing=True)
-    def step(x: tf.Tensor, y: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    def step(x: tf.Tensor, y: tf.Tensor | None, w: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
-            value, output = losses(x, y)
+            value, output = losses(x, y, w)
         variables = student.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
         return value, output
@@ -76,25 +82,25 @@ def finetune(
     score = Predictor(student)
     history = []
     for epoch in range(1, epochs + 1):
-        total, right, count = 0.0, 0, 0
-        for x, y in batches.epoch():
-            labels = y if y is not None and y.dtype.kind in "iu" else None
-            if labels is not None:
-                _check_labels(labels, classes)
-            value, output = step(tf.constant(x), None if y is None else tf.constant(y))
+        total, count = 0.0, 0
+        right = np.zeros(2)  # labels met and labels, by weight
+        for x, y, w in batches.epoch():
+            if y is not None and y.dtype.kind in "iu":
+                _check_labels(y, classes)
+            value, output = step(*(None if part is None else tf.constant(part) for part in (x, y, w)))
             if not math.isfinite(float(value)):
                 raise InputError(
                     f"learning_rate: {learning_rate}: the loss is {float(value)}; try a smaller one"
                 )
             total, count = total + float(value) * len(x), count + len(x)
-            if labels is not None:
-                right += int((np.argmax(output, -1) == labels).sum())
+            if y is not None and y.dtype.kind in "iu":
+                right += _met(output.numpy(), y, w)
         row: dict[str, Any] = {"epoch": epoch, "loss": total / count}
-        if labels is not None:
-            row["accuracy"] = right / (count * int(np.prod(labels.shape[1:])))
+        if right[1]:
+            row["accuracy"] = float(right[0] / right[1])
         if validation is not None:
-            answers = score(validation[0]).argmax(-1)
-            row["val_accuracy"] = float((answers == validation[1]).mean())
+            met, labels = _met(score(validation[0]), *validation[1:])
+            row["val_accuracy"] = float(met / labels)
         history.append(row)
         if report:
             report(row)
@@ -108,6 +114,12 @@ def _distance(output: tf.Tensor, target: tf.Tensor, classify: bool, probabilitie
     p = target if probabilities else tf.nn.softmax(target)
     q = output if probabilities else tf.nn.softmax(output)
     return tf.reduce_mean(tf_keras.losses.kl_divergence(p, q))
+
+
+def _met(output: np.ndarray, y: np.ndarray, w: np.ndarray | None = None) -> np.ndarray:
+    """How many labels ``y`` the scores ``output`` meet, and how many there are; both weighted by ``w``."""
+    weights = np.ones(y.shape) if w is None else w
+    return np.array([(weights * (output.argmax(-1) == y)).sum(), weights.sum()])
 
 
 def _check_labels(y: np.ndarray, classes: int) -> None:
@@ -127,11 +139,12 @@ def ends_in_softmax(model: tf_keras.Model) -> bool:
 class Predictor:
     """Outputs of a model in inference, ``[N, ...] -> [N, ...]``; its graph is traced once."""
 
-    def __init__(self, model: tf_keras.Model, batch_size: int = 512) -> None:
+    def __init__(self, model: tf_keras.Model) -> None:
         self._run = tf.function(
             lambda batch: model(batch, training=False), reduce_retracing=True, autograph=False
         )
-        self._batch_size = batch_size
+        # A clip has as many frames as a small batch has images.
+        self._batch_size = 16 if is_clip(model) else 512
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         starts = range(0, len(x), self._batch_size)

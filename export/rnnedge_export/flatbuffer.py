@@ -74,6 +74,25 @@ class Model:
         """Every operator with the index of its subgraph."""
         return [(i, op) for i, graph in enumerate(self.subgraphs) for op in graph.operators]
 
+    def signature(self, key: str | None = None) -> Signature:
+        """The signature of that name, or the first.
+
+        Raises:
+            InputError: the file has none such.
+        """
+        for signature in self.signatures:
+            if key in (None, signature.key):
+                return signature
+        have = ", ".join(signature.key for signature in self.signatures) or "none"
+        raise InputError(f"signature: {key!r}; the file has {have}")
+
+    def reached(self, subgraph: int) -> set[int]:
+        """Indices of the subgraphs that a run of ``subgraph`` goes through, its loops' conditions and bodies too."""
+        found = {subgraph}
+        for op in self.subgraphs[subgraph].operators:
+            found.update(*(self.reached(branch) for branch in op.subgraphs))
+        return found
+
 
 def read_model(data: bytes) -> Model:
     """Parse a ``.tflite`` file.

@@ -19,6 +19,8 @@ UNROLL_LIMIT = 64
 class QuantRecurrent(tf_keras.layers.Layer):
     """One recurrent layer in one direction: ``[B, T, F] -> [B, units]``, or ``[B, T, units]`` with sequences.
 
+    One step of a stream may come without its time axis: ``[B, F] -> [B, units]``.
+
     The weights are held in the cell's own gate order (``Cell.from_keras``). ``tracing(form)`` chooses how the time
     loop is written while a graph is traced; all forms run the same operations on the same numbers.
     """
@@ -108,6 +110,9 @@ class QuantRecurrent(tf_keras.layers.Layer):
         return_state: bool = False,
     ) -> Any:
         """``[B, T, F] -> y``, or ``(y, states)`` with ``return_state``."""
+        if inputs.shape.rank == 2:
+            _, states = self.call(tf.expand_dims(inputs, 1), training, initial_state, return_state=True)
+            return (states[0], states) if return_state else states[0]
         weights = {name: getattr(self, name) for name in self.settings["weight_shapes"]}
         inputs = self._drop(inputs, self.settings["dropout"], training, time_axis=True)
         zx = project(inputs, weights, self.quantize)
@@ -123,9 +128,9 @@ class QuantRecurrent(tf_keras.layers.Layer):
                 states = [states[0] * keep, *states[1:]]
             return self.cell.step(zt, states, weights, self.quantize)
 
-        if self.form == "loop":
+        if self.form == "loop" and inputs.shape[1] > 1:
             run: Callable = self._loop
-        elif self.form in ("unrolled", "float") or inputs.shape[1] <= UNROLL_LIMIT:
+        elif self.form != "train" or inputs.shape[1] <= UNROLL_LIMIT:
             run = self._unrolled
         else:
             run = self._training_loop
@@ -149,24 +154,28 @@ class QuantRecurrent(tf_keras.layers.Layer):
         rows = tf.reshape(zx, (steps, width)) if batch == 1 else None
         outputs = []
         for t in self._order(steps):
-            y, states = step(zx[:, t] if rows is None else rows[t : t + 1], states)
+            zt = zx[:, t] if rows is None else rows[t : t + 1] if steps > 1 else rows
+            y, states = step(zt, states)
             outputs.append(y)
         if self.turns_round:
             outputs.reverse()
         return (tf.stack(outputs, axis=1) if self.return_sequences else y), states
 
     def _loop(self, zx: tf.Tensor, states: list, step: Callable) -> tuple[tf.Tensor, list]:
-        """A WHILE over time for a batch of one, int8 inside, a few steps a turn to spread the loop's own cost.
+        """A WHILE over time for a batch of known size, int8 inside, a few steps a turn to spread the loop's own cost.
 
         The outputs of a sequence move through a buffer that is shifted at each step: CONCATENATION keeps its one
         scale in int8, where a TensorArray would leave float tensors behind.
         """
-        steps, width = zx.shape[1:]
+        batch, steps, width = zx.shape
         # Two: up to 10 % faster than one, and still a small file; more gain nothing (docs/forms.md).
         stride = 2 if steps % 2 == 0 else 1
         turns = steps // stride
-        rows = tf.reshape(zx, (turns, stride * width))
-        collected = [tf.zeros((1, steps, self.units))] if self.return_sequences else []
+        if batch == 1:
+            rows = tf.reshape(zx, (turns, stride * width))
+        else:
+            rows = tf.transpose(tf.reshape(zx, (batch, turns, stride * width)), (1, 0, 2))
+        collected = [tf.zeros((batch, steps, self.units))] if self.return_sequences else []
         count = len(states)
 
         def body(turn: tf.Tensor, *carried: tf.Tensor) -> tuple:
@@ -174,7 +183,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
             now = [self.quantize(name, value) for name, value in zip(self.cell.states, carried, strict=False)]
             buffer = [self.quantize("h", value) for value in carried[count:]]
             at = turns - 1 - turn if self.go_backwards else turn
-            row = self.quantize("zx", tf.gather(rows, tf.reshape(at, (1,))))
+            row = self.quantize("zx", tf.gather(rows, tf.reshape(at, (1,)) if batch == 1 else at))
             for index in self._order(stride):
                 y, now = step(row[:, index * width : (index + 1) * width], now)
                 buffer = [self._shift(value, y) for value in buffer]
@@ -189,7 +198,7 @@ class QuantRecurrent(tf_keras.layers.Layer):
         return states[0], states
 
     def _shift(self, buffer: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Drop the oldest step of ``[1, T, units]`` and put ``y`` at the other end."""
+        """Drop the oldest step of ``[B, T, units]`` and put ``y`` at the other end."""
         y = y[:, tf.newaxis]
         return tf.concat([y, buffer[:, :-1]] if self.turns_round else [buffer[:, 1:], y], axis=1)
 

@@ -5,23 +5,20 @@
   becomes int8.
 * ``bind_inputs``: initial states are traced as inputs and become constants here. Traced as constants they would be
   folded into the first step without their scale, and that step would round otherwise than the rest.
-* ``snap_factors``: the scale of each constant matrix is moved by some millionths, so that the product's rescaling
-  factor is one under which every machine rounds alike (``roundings.py``).
+* ``snap_factors`` (``snapping.py``): every product's rescaling factor becomes one that all machines round alike.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from rnnedge_export.objects import OP, add_buffer, code_of, maker_of, scale_of, users_of
 from rnnedge_export.packing import pack
-from rnnedge_export.roundings import snapped
-
-_OP = schema.BuiltinOperator
+from rnnedge_export.snapping import snap_factors
 
 
 def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
@@ -32,32 +29,12 @@ def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
         graph.tensors = list(graph.tensors)
     for graph in model.subgraphs:
         for operator in list(graph.operators):
-            if _code(model, operator) == _OP.WHILE:
+            if code_of(model, operator) == OP.WHILE:
                 _carry_int8(model, graph, operator)
     _bind_inputs(model, set(bound))
     for graph in model.subgraphs:
-        _snap_factors(model, graph)
+        snap_factors(model, graph)
     return pack(model, len(data))
-
-
-def _code(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
-
-
-def _scale_of(graph: Any, index: int) -> tuple[float, int] | None:
-    quantization = graph.tensors[index].quantization
-    if quantization is None or quantization.scale is None or len(quantization.scale) != 1:
-        return None
-    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
-
-
-def _users(graph: Any, index: int) -> list:
-    return [op for op in graph.operators if index in list(op.inputs)]
-
-
-def _maker(graph: Any, index: int) -> Any:
-    return next((op for op in graph.operators if index in list(op.outputs)), None)
 
 
 def _replace(graph: Any, old: int, new: int) -> None:
@@ -86,17 +63,17 @@ def _carry_int8(model: Any, outer: Any, loop: Any) -> None:
         entry, exit_ = int(body.inputs[position]), int(body.outputs[position])
         if body.tensors[entry].type != schema.TensorType.FLOAT32:
             continue
-        readers = _users(body, entry)
-        writer = _maker(body, exit_)
+        readers = users_of(body, entry)
+        writer = maker_of(body, exit_)
         start, result = int(loop.inputs[position]), int(loop.outputs[position])
-        takers = _users(outer, result)
-        quantized = all(_code(model, op) == _OP.QUANTIZE for op in readers + takers) and readers
-        if not quantized or writer is None or _code(model, writer) != _OP.DEQUANTIZE:
+        takers = users_of(outer, result)
+        quantized = all(code_of(model, op) == OP.QUANTIZE for op in readers + takers) and readers
+        if not quantized or writer is None or code_of(model, writer) != OP.DEQUANTIZE:
             continue
         source = int(writer.inputs[0])
-        scale = _scale_of(body, source)
-        ends = [_scale_of(body, int(op.outputs[0])) for op in readers]
-        ends += [_scale_of(outer, int(op.outputs[0])) for op in takers]
+        scale = scale_of(body, source)
+        ends = [scale_of(body, int(op.outputs[0])) for op in readers]
+        ends += [scale_of(outer, int(op.outputs[0])) for op in takers]
         if scale is None or any(end != scale for end in ends):
             continue  # not one scale throughout: leave it as it is, the audit will name it
         like = body.tensors[source].quantization
@@ -113,23 +90,23 @@ def _carry_int8(model: Any, outer: Any, loop: Any) -> None:
         outputs = np.array(body.outputs)
         outputs[position] = source
         body.outputs = outputs
-        if not _users(body, exit_):
+        if not users_of(body, exit_):
             body.operators.remove(writer)
         inputs = np.array(loop.inputs)
         inputs[position] = initial
         loop.inputs = inputs
-        maker = _maker(outer, start)
-        if maker is not None and not _users(outer, start) and start not in list(outer.outputs):
+        maker = maker_of(outer, start)
+        if maker is not None and not users_of(outer, start) and start not in list(outer.outputs):
             outer.operators.remove(maker)
 
 
 def _int8_start(model: Any, outer: Any, start: int, like: Any) -> int | None:
     """The tensor a loop variable starts from, in int8: what was dequantised, or a constant now quantised."""
-    maker = _maker(outer, start)
+    maker = maker_of(outer, start)
     scale = float(like.scale[0]), int(like.zeroPoint[0])
     if maker is not None:
         source = int(maker.inputs[0])
-        same = _code(model, maker) == _OP.DEQUANTIZE and _scale_of(outer, source) == scale
+        same = code_of(model, maker) == OP.DEQUANTIZE and scale_of(outer, source) == scale
         return source if same else None
     tensor = outer.tensors[start]
     data = model.buffers[tensor.buffer].data
@@ -139,21 +116,9 @@ def _int8_start(model: Any, outer: Any, start: int, like: Any) -> int | None:
     levels = np.clip(np.rint(values / scale[0]) + scale[1], -128, 127).astype(np.int8)
     constant = schema.TensorT()
     constant.name, constant.shape, constant.type = tensor.name, tensor.shape, schema.TensorType.INT8
-    constant.quantization, constant.buffer = like, _add_buffer(model, levels)
+    constant.quantization, constant.buffer = like, add_buffer(model, levels)
     outer.tensors.append(constant)
     return len(outer.tensors) - 1
-
-
-def _add_buffer(model: Any, values: np.ndarray) -> int:
-    """The buffer with these bytes: an unrolled graph asks for the same ones at each step."""
-    content = values.tobytes()
-    for index, buffer in enumerate(model.buffers):
-        if buffer.data is not None and len(buffer.data) == len(content) and bytes(buffer.data) == content:
-            return index
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(content, np.uint8)
-    model.buffers.append(buffer)
-    return len(model.buffers) - 1
 
 
 def _bind_inputs(model: Any, names: set[str]) -> None:
@@ -162,10 +127,10 @@ def _bind_inputs(model: Any, names: set[str]) -> None:
         graph = model.subgraphs[signature.subgraphIndex]
         for entry in [e for e in signature.inputs if e.name.decode() in names]:
             index = entry.tensorIndex
-            for op in _users(graph, index):
+            for op in users_of(graph, index):
                 if (
                     graph.tensors[index].type == schema.TensorType.FLOAT32
-                    and _code(model, op) == _OP.QUANTIZE
+                    and code_of(model, op) == OP.QUANTIZE
                 ):
                     _make_zero(model, graph, int(op.outputs[0]))
                     graph.operators.remove(op)
@@ -176,56 +141,7 @@ def _bind_inputs(model: Any, names: set[str]) -> None:
 
 def _make_zero(model: Any, graph: Any, index: int) -> None:
     tensor = graph.tensors[index]
-    count, scale = int(np.prod(tensor.shape)), _scale_of(graph, index)
+    count, scale = int(np.prod(tensor.shape)), scale_of(graph, index)
     int8 = tensor.type == schema.TensorType.INT8 and scale is not None
     values = np.full(count, scale[1], np.int8) if int8 and scale else np.zeros(count, np.float32)
-    tensor.buffer = _add_buffer(model, values)
-
-
-def _snap_factors(model: Any, graph: Any) -> None:
-    done: dict[tuple, tuple[int, int]] = {}
-    for op in graph.operators:
-        if _code(model, op) not in (_OP.FULLY_CONNECTED, _OP.CONV_2D, _OP.DEPTHWISE_CONV_2D, _OP.MUL):
-            continue
-        inputs = np.array(op.inputs)
-        # Either operand of a MUL may be the constant.
-        constants = [k for k in (1, 0) if model.buffers[graph.tensors[inputs[k]].buffer].data is not None]
-        out = _scale_of(graph, int(op.outputs[0]))
-        if not constants or out is None or graph.tensors[op.outputs[0]].type != schema.TensorType.INT8:
-            continue
-        at = constants[0]
-        x = _scale_of(graph, int(inputs[1 - at]))
-        if x is None or graph.tensors[inputs[at]].quantization is None:
-            continue
-        bias = int(inputs[2]) if len(inputs) > 2 else -1
-        key = (int(inputs[at]), bias, x[0], out[0])
-        if key not in done:
-            done[key] = _snapped_constants(model, graph, int(inputs[at]), bias, x[0], out[0])
-        inputs[at] = done[key][0]
-        if bias >= 0:
-            inputs[2] = done[key][1]
-        op.inputs = inputs
-
-
-def _snapped_constants(
-    model: Any, graph: Any, matrix: int, bias: int, x: float, out: float
-) -> tuple[int, int]:
-    """Copies of a constant and its bias, with scales for which the rescaling factors are snapped."""
-    tensor = copy.copy(graph.tensors[matrix])
-    tensor.quantization = copy.copy(tensor.quantization)
-    before = np.asarray(tensor.quantization.scale, np.float64)
-    after = np.array([snapped(x * scale / out) * out / x for scale in before])
-    tensor.quantization.scale = after.astype(np.float32)
-    graph.tensors.append(tensor)
-    index = len(graph.tensors) - 1
-    if bias < 0:
-        return index, -1
-    sums = copy.copy(graph.tensors[bias])
-    data = model.buffers[sums.buffer].data
-    if data is not None:
-        sums.quantization = copy.copy(sums.quantization)
-        sums.quantization.scale = (after * x).astype(np.float32)
-        values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.int32)
-        sums.buffer = _add_buffer(model, np.rint(values * (before / after)).astype(np.int32))
-    graph.tensors.append(sums)
-    return index, len(graph.tensors) - 1
+    tensor.buffer = add_buffer(model, values)

@@ -14,11 +14,18 @@ import numpy as np
 NEAR = 2.0**-16
 # 1 / 2q stays well above NEAR.
 _LARGEST_Q = 8191
+# For factors smaller than all of those; 1 / 2q is still above NEAR.
+_LAST_Q = 16383
 _SATURATED = 130.0
 
 
 def snapped(factor: float) -> float:
-    """The nearest ``p / q`` with ``q`` odd and not too large; off by a few millionths as a rule."""
+    """The nearest ``p / q`` with ``q`` odd and not too large; off by a few millionths as a rule.
+
+    Factors too small for any become the smallest of them.
+    """
+    if factor < 1 / _LARGEST_Q:
+        return 1 / min(2 * round((1 / max(factor, 1e-9) - 1) / 2) + 1, _LAST_Q)
     q = np.arange(1, _LARGEST_Q + 1, 2)
     p = np.maximum(np.rint(factor * q), 1)
     ratio = p / q

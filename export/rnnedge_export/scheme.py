@@ -52,6 +52,9 @@ FIXED: dict[str, tuple[float, float]] = {
 LIMIT = {"z": 8.0, "n": 4.0, "c": 8.0}
 # What a sigmoid gate lets through of a learned site: its scale times 255/256.
 DERIVED = {"fc": ("c", 255 / 256), "rn": ("zh", 255 / 256)}
+# The model's input, a little wider than seen: pixels from -1 to 1 would all lie half-way between two levels (whose step
+# is that of the pixels, but of which one is zero), and training and the device round such ties differently.
+_INPUT = 1 + 2.0**-10
 # The share of observed values, at each end, that a learned range may clip.
 TAIL = 1e-4
 
@@ -145,4 +148,6 @@ def _range(quantizer: Any, values: np.ndarray) -> tuple[float, float]:
     else:
         low, high = values.min(), values.max()
     low, high = min(float(low), 0.0), max(float(high), 0.0)
+    if isinstance(quantizer, _quantizers.AllValuesQuantizer):
+        low, high = low * _INPUT, high * _INPUT
     return (low, high) if high - low > 1e-6 else (low, low + 1.0)

@@ -26,6 +26,21 @@ def _needs(condition: bool, received: str, allowed: str) -> tuple[str, str] | No
     return None if condition else (received, allowed)
 
 
+def _activation_layer(layer: Any) -> tuple[str, str] | None:
+    return None if _activation(layer) == HARD_SWISH else _dense(layer)
+
+
+def _time_distributed(layer: Any) -> tuple[str, str] | None:
+    inner = layer.layer
+    functional = isinstance(inner, (keras.Sequential, keras.Model)) and hasattr(
+        getattr(inner, "_functional", inner), "_nodes_by_depth"
+    )
+    known = functional or not isinstance(inner, keras.Model)
+    return _needs(
+        known, f"a {type(inner).__name__} inside", "wrap a layer, a Sequential or a Functional model"
+    )
+
+
 def _plain(layer: Any) -> tuple[str, str] | None:
     return None
 
@@ -82,6 +97,13 @@ def _bidirectional(layer: Any) -> tuple[str, str] | None:
 
 
 _L = keras.layers
+# Keras's own name of hard_swish.
+HARD_SWISH = "hard_silu"
+# Operations of a tensor and a number that Keras writes without a layer -> the Rescaling they are.
+SCALAR: dict[str, Callable[[float], dict[str, float]]] = {
+    "Add": lambda number: {"scale": 1.0, "offset": number},
+    "Multiply": lambda number: {"scale": number},
+}
 RECURRENT = (_L.SimpleRNN, _L.LSTM, _L.GRU)
 # Layer type -> a check of its settings: None, or what is wrong and what can be done.
 SUPPORTED: dict[type, Callable[[Any], tuple[str, str] | None]] = {
@@ -94,7 +116,7 @@ SUPPORTED: dict[type, Callable[[Any], tuple[str, str] | None]] = {
     _L.BatchNormalization: _batch_norm,
     _L.Dense: _dense,
     _L.ReLU: _relu,
-    _L.Activation: _dense,
+    _L.Activation: _activation_layer,
     _L.Softmax: _plain,
     **{
         cls: _plain
@@ -109,6 +131,7 @@ SUPPORTED: dict[type, Callable[[Any], tuple[str, str] | None]] = {
             _L.GlobalMaxPooling1D,
             _L.GlobalMaxPooling2D,
             _L.MaxPooling2D,
+            _L.Multiply,
             _L.Permute,
             _L.Rescaling,
             _L.Reshape,
@@ -123,7 +146,6 @@ ADVICE = {
     "SeparableConv2D": "write it as DepthwiseConv2D followed by Conv2D(1)",
     "ConvLSTM2D": "use a Conv2D encoder per frame and an LSTM over its features",
     "LayerNormalization": "drop it, or use BatchNormalization behind a convolution",
-    "TimeDistributed": "Dense acts on the last axis by itself; put other layers before the sequence",
     "Masking": "give every sequence the same length",
     "Embedding": "feed features instead of token ids",
     "MultiHeadAttention": "use GlobalAveragePooling1D or the last state instead",
@@ -132,15 +154,24 @@ ADVICE = {
 }
 
 
-def check_layer(layer: Any, node: Any, place: str, shared: bool) -> None:
-    """Refuse ``layer`` unless it can be quantised where it stands.
+def scalar_of(operation: Any, node: Any) -> dict[str, float] | None:
+    """The settings of the Rescaling that ``x + 3.0`` or ``x * 0.5`` is, or None where ``operation`` is another."""
+    if isinstance(operation, keras.layers.Layer) or type(operation).__name__ not in SCALAR:
+        return None
+    numbers = [a for a in node.arguments.args if isinstance(a, (int, float))]
+    return SCALAR[type(operation).__name__](float(numbers[0])) if len(numbers) == 1 else None
+
+
+def check_layer(layer: Any, shapes: list[tuple], place: str, shared: bool) -> None:
+    """Refuse ``layer`` unless it can be quantised where it stands, on inputs of ``shapes`` (batch first).
 
     Raises:
         InputError: naming the layer, its type and its place, and what can be done.
     """
     kind = type(layer).__name__
     where = f"layer {place}{layer.name!r} ({kind})"
-    if type(layer) not in SUPPORTED:
+    check = _time_distributed if isinstance(layer, _L.TimeDistributed) else SUPPORTED.get(type(layer))
+    if check is None:
         names = ", ".join(sorted(cls.__name__ for cls in SUPPORTED))
         if not isinstance(layer, keras.layers.Layer):
             refuse(
@@ -151,17 +182,17 @@ def check_layer(layer: Any, node: Any, place: str, shared: bool) -> None:
         refuse("model", where, ADVICE.get(kind, f"supported layers: {names}"))
     if shared:
         refuse("model", f"{where}, called more than once,", "give each call a layer of its own")
-    defect = SUPPORTED[type(layer)](layer)
+    defect = check(layer)
     if defect:
         refuse("model", f"{where} with {defect[0]}", defect[1])
     if isinstance(layer, (*RECURRENT, _L.Bidirectional)):
-        if len(node.input_tensors) > 1:
+        if len(shapes) > 1:
             refuse(
                 "model",
                 f"{where} with initial_state",
                 "start from zeros; the 'step' form takes states as inputs",
             )
-        if node.input_tensors[0].shape[1] is None:
+        if shapes[0][1] is None:
             refuse(
                 "model",
                 f"{where} over a varying number of steps",

@@ -1,6 +1,7 @@
 """A Keras 3 model rebuilt in tf_keras, layer by layer: tfmot knows no other Keras.
 
-The twin has the same layers, names and weights. ``rnnedge_export.support`` has said before that each layer can be
+The twin has the same layers, names and weights, but is flat: nested models are inlined, and ``TimeDistributed`` becomes
+its layers between a ``Fold`` and an ``Unfold``. ``rnnedge_export.support`` has said before that each layer can be
 quantised; here it is only rebuilt.
 """
 
@@ -13,7 +14,9 @@ import keras
 import numpy as np
 import tf_keras
 
-from rnnedge_export.support import check_layer, refuse
+from rnnedge_export.elementwise import HardSwish
+from rnnedge_export.frames import Fold, Unfold
+from rnnedge_export.support import HARD_SWISH, check_layer, refuse, scalar_of
 
 # Keys of a Keras 3 configuration that tf_keras does not know or that are void once weights are set.
 DROPPED = {"quantization_config", "registered_name", "build_config", "module", "optional", "renorm"}
@@ -40,39 +43,78 @@ def build_twin(model: keras.Model) -> tf_keras.Model:
         twin_input = tf_keras.Input(tuple(tensor.shape[1:]), name=tensor.name.split(":")[0], dtype="float32")
         tensors[id(tensor)] = twin_input
         inputs.append(twin_input)
-    _replay(model, tensors, place="")
+    _Builder().replay(model, tensors, place="")
     return tf_keras.Model(inputs, [tensors[id(t)] for t in model.outputs], name=model.name)
 
 
-def _replay(model: keras.Model, tensors: dict[int, Any], place: str) -> None:
-    """Call a twin of each operation of ``model`` in order; ``tensors`` maps Keras 3 tensors to the twin's."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    done: set[int] = set()
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        for node in graph._nodes_by_depth[depth]:
-            operation = node.operation
-            if isinstance(operation, keras.layers.InputLayer):
-                continue
-            arguments = [tensors[id(t)] for t in node.input_tensors]
-            if isinstance(operation, keras.Model):
-                inner = operation._functional if isinstance(operation, keras.Sequential) else operation
-                nested = {id(t): a for t, a in zip(inner.inputs, arguments, strict=True)}
-                _replay(operation, nested, f"{place}{operation.name}/")
-                outputs = [nested[id(t)] for t in inner.outputs]
-            else:
-                check_layer(operation, node, place, shared=id(operation) in done)
-                done.add(id(operation))
-                twin = _twin_layer(operation)
-                result = twin(arguments if len(arguments) > 1 else arguments[0])
-                twin.set_weights([np.asarray(w) for w in operation.get_weights()])
-                outputs = [result]
-            for tensor, value in zip(node.outputs, outputs, strict=True):
-                tensors[id(tensor)] = value
+class _Builder:
+    """Calls a twin of each operation of a model in order."""
+
+    def __init__(self) -> None:
+        self.done: set[int] = set()
+        self.names: set[str] = set()
+
+    def replay(self, model: keras.Model, tensors: dict[int, Any], place: str) -> None:
+        """``tensors`` maps Keras 3 tensors to the twin's; ``place`` is the path of ``model`` in its own."""
+        graph = _functional(model)
+        for depth in sorted(graph._nodes_by_depth, reverse=True):
+            for node in graph._nodes_by_depth[depth]:
+                operation = node.operation
+                if isinstance(operation, keras.layers.InputLayer):
+                    continue
+                arguments = [tensors[id(t)] for t in node.input_tensors]
+                shapes = [tuple(t.shape) for t in node.input_tensors]
+                if isinstance(operation, keras.layers.TimeDistributed):
+                    outputs = [self._per_frame(operation, arguments[0], shapes[0], place)]
+                elif settings := scalar_of(operation, node):
+                    name = self._name(operation.name, place)
+                    outputs = [
+                        tf_keras.layers.Rescaling(**{"offset": 0.0, **settings}, name=name)(arguments[0])
+                    ]
+                else:
+                    outputs = self._call(operation, arguments, shapes, place)
+                for tensor, value in zip(node.outputs, outputs, strict=True):
+                    tensors[id(tensor)] = value
+
+    def _call(self, operation: Any, arguments: list, shapes: list[tuple], place: str) -> list:
+        if isinstance(operation, keras.Model):
+            inner = _functional(operation)
+            nested = {id(t): a for t, a in zip(inner.inputs, arguments, strict=True)}
+            self.replay(operation, nested, f"{place}{operation.name}/")
+            return [nested[id(t)] for t in inner.outputs]
+        self._check(operation, shapes, place)
+        twin = _twin_layer(operation, self._name(operation.name, place))
+        result = twin(arguments if len(arguments) > 1 else arguments[0])
+        twin.set_weights([np.asarray(w) for w in operation.get_weights()])
+        return [result]
+
+    def _check(self, operation: Any, shapes: list[tuple], place: str) -> None:
+        check_layer(operation, shapes, place, shared=id(operation) in self.done)
+        self.done.add(id(operation))
+
+    def _per_frame(self, layer: Any, value: Any, shape: tuple, place: str) -> Any:
+        """A ``TimeDistributed`` layer or model: its layers, on frames folded into the batch."""
+        self._check(layer, [shape], place)
+        folded = Fold(name=self._name(f"{layer.name}_fold", place))(value)
+        (result,) = self._call(layer.layer, [folded], [(None, *shape[2:])], f"{place}{layer.name}/")
+        return Unfold(shape[1], name=self._name(f"{layer.name}_unfold", place))(result)
+
+    def _name(self, name: str, place: str) -> str:
+        """``name``, or with its place in front where another layer has that name already."""
+        unique = name if name not in self.names else (place + name).replace("/", "_")
+        self.names.add(unique)
+        return unique
 
 
-def _twin_layer(layer: keras.layers.Layer) -> tf_keras.layers.Layer:
+def _functional(model: keras.Model) -> keras.Model:
+    return model._functional if isinstance(model, keras.Sequential) else model
+
+
+def _twin_layer(layer: keras.layers.Layer, name: str) -> tf_keras.layers.Layer:
+    if getattr(getattr(layer, "activation", None), "__name__", "") == HARD_SWISH:
+        return HardSwish(name=name)
     cls = getattr(tf_keras.layers, type(layer).__name__)
-    config = _plain(layer.get_config())
+    config = {**_plain(layer.get_config()), "name": name}
     # Mixed precision is a matter of training: the twin computes in float32.
     config["dtype"] = "float32"
     if isinstance(layer, keras.layers.Bidirectional):

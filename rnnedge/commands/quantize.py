@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rnnedge.commands import options
-from rnnedge.commands.tables import print_accuracy, print_baselines
+from rnnedge.commands.tables import print_accuracy, print_baselines, print_clips
 
 
 @click.command()
@@ -22,7 +23,7 @@ from rnnedge.commands.tables import print_accuracy, print_baselines
 @click.option(
     "--form",
     multiple=True,
-    type=click.Choice(["auto", "loop", "unrolled", "step", "fused"]),
+    type=click.Choice(["auto", "loop", "unrolled", "step", "sequence", "fused"]),
     help="Repeat to pack several; the first is the default.  [default: the recipe's]",
 )
 @click.option(
@@ -30,6 +31,7 @@ from rnnedge.commands.tables import print_accuracy, print_baselines
     type=click.Choice(["int8", "float32"]),
     help="Type at the model's border.  [default: the recipe's]",
 )
+@click.option("--baseline", is_flag=True, help="For clips: also train the same model without a memory.")
 @options.overrides
 @click.option("--out", type=click.Path(path_type=Path), help="The bundle.  [default: RUN/RECIPE.rnnedge]")
 @options.strict
@@ -39,6 +41,7 @@ def command(
     method: str,
     form: tuple[str, ...],
     io: str | None,
+    baseline: bool,
     overrides: tuple[str, ...],
     out: Path | None,
     strict: bool,
@@ -52,15 +55,22 @@ def command(
       rnnedge quantize runs/row-lstm --form loop --form step --out digits.rnnedge
       rnnedge quantize runs/row-lstm --method ptq --json
     """
-    from rnnedge.quantize import baselines, quantize_run
     from rnnedge.runs import Run
+    from rnnedge_device.errors import InputError
 
     opened = Run.open(run, overrides, strict)
 
     def say(text: str) -> None:
         click.echo(text, err=True)
 
+    clips = opened.recipe.task == "clips"
+    if clips and method == "ptq":
+        raise InputError("--method ptq: is for images; a clip model is quantised by --method qat")
+    if baseline and not clips:
+        raise InputError(f"--baseline: is for clips; {run} holds an image model")
     if method == "ptq":
+        from rnnedge.quantize import baselines
+
         rows = baselines(opened, say)
         if as_json:
             options.print_json({"baselines": rows})
@@ -68,12 +78,20 @@ def command(
             print_baselines(rows)
         return
     chosen = None if not form else form[0] if len(form) == 1 else form
-    outcome = quantize_run(opened, out=out, form=chosen, io=io, say=say)
+    outcome: Any
+    if clips:
+        from rnnedge.clips.quantize import quantize_clips
+
+        outcome = quantize_clips(opened, out=out, form=chosen, io=io, baseline=baseline, say=say)
+    else:
+        from rnnedge.quantize import quantize_run
+
+        outcome = quantize_run(opened, out=out, form=chosen, io=io, say=say)
     from rnnedge.report import write_report
 
     report = write_report(run)
     if as_json:
         options.print_json({**outcome.to_dict(), "report": str(report)})
         return
-    print_accuracy(outcome.to_dict())
+    (print_clips if clips else print_accuracy)(outcome.to_dict())
     click.echo(f"{outcome.bundle}\n{report}")

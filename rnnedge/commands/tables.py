@@ -42,6 +42,46 @@ def print_accuracy(figures: dict[str, Any]) -> None:
     )
 
 
+def print_clips(figures: dict[str, Any]) -> None:
+    """A clip model's figures: clips, frames and events by float, QAT and int8, then the cost of a frame."""
+    console = Console()
+    titles = {"float": "float32", "qat": "fake-quantised", "int8": "int8", "single_frame": "one frame alone"}
+    clips = figures["clip_accuracy"]
+    if clips["int8"] is not None:
+        balanced = figures.get("balanced") or {}
+        table = _table(f"{figures['data']}, {clips['clips']:,} test clips", "", "accuracy", "balanced")
+        for key, title in titles.items():
+            if clips.get(key) is not None:
+                mean = balanced.get(key)
+                table.add_row(title, f"{clips[key]:.4f}", "" if mean is None else f"{mean:.4f}")
+        console.print(table)
+    events = figures.get("events") or {}
+    if events.get("int8"):
+        print_events(f"{figures['data']}", {titles[key]: events[key] for key in ("float", "qat", "int8")})
+    same = figures["stream_equals_batch"]
+    console.print(
+        f"int8 agrees with the trained model on {figures['agreement']:.2%} of the frames; streamed and at once "
+        f"differ by {same['max_abs']:g} over {same['frames']} frames; {figures['step_us']:,.0f} µs a frame "
+        f"(a window of 16 run anew: {figures['window_us']:,.0f} µs)",
+        highlight=False,
+    )
+
+
+def print_events(title: str, rows: dict[str, dict[str, Any]]) -> None:
+    """Event figures, one row a model."""
+    first = next(iter(rows.values()))
+    table = _table(
+        f"{title}: {first['events']} events in {first['hours']:.2f} h, temporal IoU {first['iou']}",
+        "",
+        *("precision", "recall", "F1", "delay", "false alarms/h"),
+    )
+    for name, row in rows.items():
+        delay = "" if row["delay_ms"] is None else f"{row['delay_ms']:,.0f} ms"
+        values = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(name, *values, delay, f"{row['false_alarms_per_hour']:,.1f}")
+    Console().print(table)
+
+
 def print_baselines(rows: list[dict[str, Any]]) -> None:
     """Post-training conversions, one row each."""
     table = _table("post-training baselines", "method", "form", "accuracy", ".tflite", "one image")

@@ -37,6 +37,7 @@ def command(
     Example:
       rnnedge train row-lstm --data mnist --set train.epochs=5 --out runs/mnist
       rnnedge train row-lstm --data mnist --set train.epochs=5 --out runs/mnist --resume
+      rnnedge train videos --data videos:clips --out runs/clips
     """
     from rnnedge.recipes import load_recipe
 
@@ -56,8 +57,9 @@ def command(
     if as_json:
         options.print_json(result.to_dict() | {"out": str(folder)})
         return
+    what = "clips" if chosen.task == "clips" else "images"
     click.echo(
         f"{result.recipe} on {result.data}: val accuracy {result.val_accuracy:.4f} "
-        f"({result.images['val']} images, epoch {result.best_epoch} of {result.epochs}), "
+        f"({result.images['val']} {what}, epoch {result.best_epoch} of {result.epochs}), "
         f"{result.parameters:,} weights, {result.seconds:.0f} s on {result.backend}\n{folder / 'model.keras'}"
     )

@@ -65,14 +65,18 @@ class Augment:
         """Draws from -1 to 1, float64 ``[count, 8]``: row i depends on (seed, epoch, i) alone."""
         return np.random.default_rng([seed, epoch]).uniform(-1.0, 1.0, (count, 8))
 
-    def apply(self, image: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        """Change uint8 pixels ``[h, w, c]`` (c = 1 or 3) by one row of :meth:`draw`; zeros change nothing."""
+    def apply(self, image: np.ndarray, draw: np.ndarray, mean: float | None = None) -> np.ndarray:
+        """Change uint8 pixels ``[h, w, c]`` (c = 1 or 3) by one row of :meth:`draw`; zeros change nothing.
+
+        Contrast turns about ``mean``, so that it can be the same for all frames of a clip; None: the image's own.
+        """
         shape = image.shape
         dx, dy, angle, grow, slant, light, steep, soft = (float(value) for value in draw)
         image = self._warp(image, dx, dy, angle, grow, slant)
         if self.contrast or self.brightness:
             gain = (1 + self.contrast) ** steep
-            mean = float(image.mean()) if gain != 1 else 0.0
+            if mean is None:
+                mean = float(image.mean()) if gain != 1 else 0.0
             image = cv2.convertScaleAbs(
                 np.maximum(
                     image * np.float32(gain) + np.float32(mean * (1 - gain) + self.brightness * 255 * light),

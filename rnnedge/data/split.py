@@ -39,9 +39,38 @@ def split_by_hash(
             at once.
     """
     check_split(split)
-    keys = list(names) if not group else [group_key(name, group) for name in names]
+    keys = group_keys(names, group)
     sides = ["test" if f < test else "val" if f < test + val else "train" for f in map(stable_fraction, keys)]
     return np.array([i for i, side in enumerate(sides) if split in (side, "all")], np.int64)
+
+
+def split_by_fold(
+    names: Sequence[str], split: str, *, fold: int, folds: int, group: str | None = None
+) -> np.ndarray:
+    """Indices of a split for cross-validation: each group is ``test`` in one fold of ``folds``.
+
+    Groups in sorted order go to the folds in turn; of those left over in this fold every sixth is ``val``.
+
+    Args:
+        names, split, group: as for :func:`split_by_hash`.
+        fold, folds: which fold, from 0 to ``folds - 1``.
+    """
+    check_split(split)
+    if folds < 2 or not 0 <= fold < folds:
+        raise InputError(f"fold={fold!r}, folds={folds!r}: fold must be from 0 to folds - 1, folds 2 or more")
+    keys = group_keys(names, group)
+    groups = sorted(set(keys))
+    if len(groups) < folds:
+        raise InputError(f"folds={folds!r}: there are {len(groups)} groups only")
+    test = set(groups[fold::folds])
+    val = set([key for key in groups if key not in test][::6])
+    sides = ["test" if key in test else "val" if key in val else "train" for key in keys]
+    return np.array([i for i, side in enumerate(sides) if split in (side, "all")], np.int64)
+
+
+def group_keys(names: Sequence[str], pattern: str | None) -> list[str]:
+    """What a split keeps together: each name's group, or the name itself where there is no pattern."""
+    return [group_key(name, pattern) for name in names] if pattern else list(names)
 
 
 def group_key(name: str, pattern: str) -> str:
@@ -51,7 +80,7 @@ def group_key(name: str, pattern: str) -> str:
     except re.error as error:
         raise InputError(f"group={pattern!r}: is not a regular expression: {error}") from None
     if match is None:
-        raise InputError(f"group={pattern!r}: does not match {name!r}; every image must belong to a group")
+        raise InputError(f"group={pattern!r}: does not match {name!r}; every one must belong to a group")
     return "\0".join(text or "" for text in match.groups()) if match.groups() else match.group()
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnnedge.backend import use_backend
+from rnnedge.models.arguments import check_choice, check_share, check_whole, checked_shape
+from rnnedge.models.recurrent import CELLS, recurrent_layer
 from rnnedge_device.errors import InputError
 
 use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
 
-CELLS = ("simple_rnn", "lstm", "gru")
 SCANS = ("rows", "columns", "pixels")
 POOL = "pool"
 
@@ -57,23 +58,22 @@ def row_rnn(
         >>> row_rnn((28, 28, 1), 10, cell="lstm", units=32).output_shape
         (None, 10)
     """
-    h, w, c = _checked_shape(input_shape)
-    _check_whole("classes", classes, 2)
-    _check_whole("units", units, 1)
-    _check_whole("layers", layers, 1)
-    _check_whole("rows_per_step", rows_per_step, 1)
-    _check_choice("cell", cell, CELLS)
-    _check_choice("scan", scan, SCANS)
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise InputError(f"dropout={dropout!r}: must be a number from 0 to below 1")
+    h, w, c = checked_shape(input_shape)
+    check_whole("classes", classes, 2)
+    check_whole("units", units, 1)
+    check_whole("layers", layers, 1)
+    check_whole("rows_per_step", rows_per_step, 1)
+    check_choice("cell", cell, CELLS)
+    check_choice("scan", scan, SCANS)
+    check_share("dropout", dropout)
     if irnn and cell != "simple_rnn":
         raise InputError(f"irnn=True with cell={cell!r}: identity initialisation is for cell='simple_rnn'")
 
     image = keras.Input((h, w, c), name="image")
     x = _stem(image, stem)
-    x = _sequence(x, scan, rows_per_step)
+    x = scanned(x, scan, rows_per_step)
     for index in range(layers):
-        layer = _recurrent(cell, units, irnn, index, sequences=index + 1 < layers)
+        layer = recurrent_layer(cell, units, irnn=irnn, sequences=index + 1 < layers, name=f"{cell}_{index}")
         x = keras.layers.Bidirectional(layer, name=f"both_{index}")(x) if bidirectional else layer(x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"dropout_{index}")(x)
@@ -105,7 +105,7 @@ def _stem(x: Any, stem: Sequence[int | str]) -> Any:
     return x
 
 
-def _sequence(x: Any, scan: str, rows_per_step: int) -> Any:
+def scanned(x: Any, scan: str, rows_per_step: int) -> Any:
     """Order the image ``[B, h, w, c]`` as time steps ``[B, T, F]``."""
     if scan == "pixels":
         _, h, w, c = x.shape
@@ -122,35 +122,3 @@ def _sequence(x: Any, scan: str, rows_per_step: int) -> Any:
         x = keras.layers.ZeroPadding2D(((0, missing), (0, 0)), name="pad")(x)
     _, _, width, channels = x.shape
     return keras.layers.Reshape((steps, rows_per_step * width * channels), name=scan)(x)
-
-
-def _recurrent(cell: str, units: int, irnn: bool, index: int, *, sequences: bool) -> Any:
-    """One of Keras's own recurrent layers, so that cuDNN and XLA kernels are used."""
-    options: dict[str, Any] = {"return_sequences": sequences, "name": f"{cell}_{index}"}
-    if cell == "lstm":
-        return keras.layers.LSTM(units, recurrent_initializer="orthogonal", unit_forget_bias=True, **options)
-    if cell == "gru":
-        return keras.layers.GRU(units, recurrent_initializer="orthogonal", reset_after=True, **options)
-    if irnn:
-        return keras.layers.SimpleRNN(units, activation="relu", recurrent_initializer="identity", **options)
-    return keras.layers.SimpleRNN(units, recurrent_initializer="orthogonal", **options)
-
-
-def _checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
-    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
-    if len(sizes) != 3 or not whole or sizes[2] not in (1, 3):
-        raise InputError(
-            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey) or 3 (colour)"
-        )
-    return sizes
-
-
-def _check_whole(argument: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{argument}={value!r}: must be a whole number of at least {least}")
-
-
-def _check_choice(argument: str, value: Any, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise InputError(f"{argument}={value!r}: must be one of {', '.join(allowed)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rnnedge.recipes.schema import Recipe
+from rnnedge.recipes.schema import CLIPS_ONLY, MODELS, Recipe
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 
@@ -49,16 +49,17 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
         raise InputError(f"recipe {name}: " + "; ".join(_problem(e) for e in error.errors())) from None
-    # These two check what a single key cannot show: that mean and std fit the colour, for one.
-    recipe.preprocess()
-    recipe.augmentation()
+    recipe.check()
     return recipe
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Every value of a recipe as TOML."""
+    """Every value of a recipe as TOML; a recipe for images leaves out what is for clips."""
     top, sections = [], []
-    for key, value in recipe.model_dump().items():
+    other: Any = (
+        {} if recipe.task == "clips" else {key: set(keys) or True for key, keys in CLIPS_ONLY.items()}
+    )
+    for key, value in recipe.model_dump(exclude=other).items():
         if isinstance(value, dict):
             sections.append("\n".join([f"\n[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]))
         else:
@@ -73,7 +74,10 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
 
 
 def _toml(value: Any) -> str:
-    """A number, string, flag or list as TOML, for which JSON is the same but for its escapes beyond ASCII."""
+    """A value as TOML, for which JSON is the same but for tables and its escapes beyond ASCII."""
+    if isinstance(value, dict):
+        inside = ", ".join(f"{_toml(key)} = {_toml(entry)}" for key, entry in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -100,19 +104,22 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 def _problem(error: Any) -> str:
     """One validation error as text: the key, what it received, what is allowed."""
+    where = [str(part) for part in error["loc"]]
+    if error["type"] == "union_tag_invalid":
+        return f"{where[0]}.kind={error['input']['kind']!r}: must be one of {', '.join(MODELS)}"
+    # In a section that has kinds, pydantic puts the kind before the key.
+    kind = where.pop(1) if where[0] == "model" and len(where) > 1 else ""
     # What follows section and key names pydantic's own parts (an index, a member of a union).
-    where = [str(part) for part in error["loc"][:2]]
-    key = ".".join(where)
+    key = ".".join(where[:2])
     if error["type"] == "extra_forbidden":
-        return f"unknown key {key!r} (value {error['input']!r}); allowed: {', '.join(_keys(where[:-1]))}"
+        allowed = sorted((_section(where[:-1]) or MODELS[kind]).model_fields)
+        return f"unknown key {key!r} (value {error['input']!r}); allowed: {', '.join(allowed)}"
     return f"{key}={error['input']!r}: {error['msg'].replace('Input should', 'must')}"
 
 
-def _keys(sections: list[str]) -> list[str]:
-    model: Any = Recipe
-    for name in sections:
-        field = model.model_fields.get(name)
-        model = field.annotation if field else None
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return []
-    return sorted(model.model_fields)
+def _section(names: list[str]) -> type[BaseModel] | None:
+    """The recipe itself or one of its sections; None where the section has kinds."""
+    if not names:
+        return Recipe
+    annotation = Recipe.model_fields[names[0]].annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

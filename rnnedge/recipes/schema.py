@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictFloat, StrictInt, Tag
 
 from rnnedge.data.augment import LIMITS, Augment
+from rnnedge.data.clip_augment import ClipAugment
+from rnnedge.data.clips import ClipOptions
+from rnnedge_device.clip import ClipSpec
+from rnnedge_device.errors import InputError
+from rnnedge_device.events import EventRules
 from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.scene import SceneCut
 
 Whole = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Above = Annotated[float, Field(gt=0)]
+Score = Annotated[float, Field(gt=0, le=1)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Cell = Literal["simple_rnn", "lstm", "gru"]
 Border = Literal["constant", "replicate", "reflect"]
 
 
@@ -21,7 +31,10 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which images, and how they become the model's input (``rnnedge_device.preprocess``)."""
+    """Which images or clips, and how they become the model's input (``rnnedge_device.preprocess``).
+
+    For clips, ``classes`` gathers labels of the data into classes, and ``fold`` of ``folds`` is the test split.
+    """
 
     name: str = "digits"
     group: str = ""
@@ -31,13 +44,17 @@ class Data(Section):
     mean: Annotated[list[StrictFloat | StrictInt], Field(max_length=3)] = []
     std: Annotated[list[StrictFloat | StrictInt], Field(max_length=3)] = []
     invert: bool = False
+    equalize: bool = False
+    classes: dict[str, list[str]] = {}
+    fold: Annotated[int, Field(ge=-1)] = -1
+    folds: Annotated[int, Field(ge=0)] = 0
 
 
-class Model(Section):
+class RowRnn(Section):
     """The arguments of :func:`rnnedge.models.row_rnn`."""
 
     kind: Literal["row_rnn"] = "row_rnn"
-    cell: Literal["simple_rnn", "lstm", "gru"] = "lstm"
+    cell: Cell = "lstm"
     units: Whole = 128
     layers: Whole = 1
     bidirectional: bool = False
@@ -48,8 +65,82 @@ class Model(Section):
     stem: list[Annotated[StrictInt, Field(ge=1)] | Literal["pool"]] = []
 
 
+class ClipRnn(Section):
+    """The arguments of :func:`rnnedge.models.clip_rnn`."""
+
+    kind: Literal["clip_rnn"] = "clip_rnn"
+    encoder: Literal["row_rnn", "cnn", "mobilenet_v2", "mobilenet_v3"] = "cnn"
+    cell: Cell = "gru"
+    units: Whole = 64
+    layers: Annotated[int, Field(ge=0)] = 1
+    dropout: Share = 0.0
+    encoder_cell: Cell = "gru"
+    encoder_units: Whole = 64
+    rows_per_step: Whole = 1
+    filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 24, 32, 48]
+    features: Annotated[int, Field(ge=0)] = 0
+    separable: bool = True
+    alpha: Above = 0.35
+    minimalistic: bool = False
+    weights: str = ""
+
+
+MODELS: dict[str, type[Section]] = {"row_rnn": RowRnn, "clip_rnn": ClipRnn}
+
+
+def _kind(model: Any) -> str:
+    """Which of :data:`MODELS` a ``[model]`` is; one without a kind is the first."""
+    return str(model.get("kind", "row_rnn") if isinstance(model, dict) else getattr(model, "kind", "row_rnn"))
+
+
+Model = Annotated[
+    Annotated[RowRnn, Tag("row_rnn")] | Annotated[ClipRnn, Tag("clip_rnn")], Discriminator(_kind)
+]
+
+
+class ClipSection(Section):
+    """How videos become clips; see :class:`rnnedge.data.ClipOptions`.
+
+    With ``scene_cut`` a detector's threshold is measured on the data, and a cut resets the stream's state.
+    """
+
+    fps: Above = 10.0
+    stride: Whole = 1
+    length: Whole = 16
+    head: Literal["last", "every", "both"] = "last"
+    background: str = ""
+    max_gap_ms: Above = 1000.0
+    scene_cut: bool = True
+
+    def options(self) -> ClipOptions:
+        """What the loaders need of it."""
+        return ClipOptions(**self.model_dump(exclude={"scene_cut"}))
+
+
+class Events(Section):
+    """From scores to events, see ``rnnedge_device.events``; with ``tune`` they are chosen on ``val``."""
+
+    smooth_ms: Milliseconds = 300.0
+    on: Score = 0.6
+    off: Score = 0.4
+    min_ms: Milliseconds = 200.0
+    refractory_ms: Milliseconds = 500.0
+    tune: bool = False
+
+    def rules(self) -> EventRules:
+        """The device's."""
+        return EventRules(**self.model_dump(exclude={"tune"}))
+
+
 class Train(Section):
-    """Optimisation. Steps are batches; a warm-up rises linearly from zero."""
+    """Optimisation. Steps are batches; a warm-up rises linearly from zero.
+
+    ``class_weight = "balanced"`` lets every class count the same; ``carry`` hands a long video's state from window to
+    window; ``frame_weight`` is what a frame counts beside a clip's last with head ``both``,
+    ``whole_share`` the share of the whole videos' windows in an epoch; ``with_val``
+    trains on ``val`` as well, when nothing is left to choose; ``keep`` is the epoch whose
+    model stays: the best on ``val``, or the last.
+    """
 
     epochs: Whole = 20
     batch_size: Whole = 128
@@ -66,6 +157,12 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     checkpoint_steps: Whole = 200
+    class_weight: Literal["none", "balanced"] = "none"
+    carry: bool = False
+    with_val: bool = False
+    frame_weight: Annotated[float, Field(ge=0)] = 1.0
+    whole_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    keep: Literal["best", "last"] = "best"
 
 
 def _limit(name: str) -> float:
@@ -73,7 +170,7 @@ def _limit(name: str) -> float:
 
 
 class AugmentSection(Section):
-    """The largest random change of each kind; see :class:`rnnedge.data.Augment`."""
+    """The largest random change of each kind; see :class:`rnnedge.data.Augment` and ``ClipAugment``."""
 
     shift: Annotated[float, Field(ge=0, le=_limit("shift"))] = 0.0
     rotate: Annotated[float, Field(ge=0, le=_limit("rotate"))] = 0.0
@@ -83,6 +180,12 @@ class AugmentSection(Section):
     contrast: Annotated[float, Field(ge=0, le=_limit("contrast"))] = 0.0
     blur: Annotated[float, Field(ge=0, le=_limit("blur"))] = 0.0
     border: Border = "replicate"
+    flip: bool = False
+    upside_down: bool = False
+    trim: Annotated[float, Field(ge=0, le=0.4)] = 0.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    speed: Annotated[float, Field(ge=0, le=1)] = 0.0
+    reverse: dict[str, str] = {}
 
 
 class Quantize(Section):
@@ -91,8 +194,18 @@ class Quantize(Section):
     epochs: Annotated[int, Field(ge=0)] = 3
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     batch_size: Whole = 128
-    form: Literal["auto", "loop", "unrolled", "step", "fused"] = "auto"
+    form: Literal["auto", "loop", "unrolled", "step", "sequence", "fused"] = "auto"
     io: Literal["int8", "float32"] = "int8"
+
+
+# What only clips know; no keys: the whole section.
+CLIPS_ONLY: dict[str, tuple[str, ...]] = {
+    "clip": (),
+    "events": (),
+    "data": ("classes", "fold", "folds"),
+    "augment": ("flip", "upside_down", "trim", "jitter", "speed", "reverse"),
+    "train": ("carry", "frame_weight", "whole_share", "with_val"),
+}
 
 
 class Recipe(Section):
@@ -101,18 +214,67 @@ class Recipe(Section):
     name: str = "recipe"
     description: str = ""
     data: Data = Data()
-    model: Model = Model()
+    clip: ClipSection = ClipSection()
+    model: Model = RowRnn()
     train: Train = Train()
     augment: AugmentSection = AugmentSection()
+    events: Events = Events()
     quantize: Quantize = Quantize()
+
+    @property
+    def task(self) -> Literal["classify", "clips"]:
+        """``classify`` (images) or ``clips``; the model's kind decides."""
+        return "clips" if isinstance(self.model, ClipRnn) else "classify"
 
     def preprocess(self) -> Preprocess:
         """The preprocessing that training, export and device share."""
         d = self.data
         return Preprocess(
-            (d.size[0], d.size[1]), d.color, d.fit, 1 / 255, tuple(d.mean), tuple(d.std), d.invert
+            size=(d.size[0], d.size[1]),
+            color=d.color,
+            fit=d.fit,
+            mean=tuple(d.mean),
+            std=tuple(d.std),
+            invert=d.invert,
+            equalize=d.equalize,
         )
 
     def augmentation(self) -> Augment:
         """The training images' random changes."""
-        return Augment(**self.augment.model_dump())
+        return Augment(**self.augment.model_dump(exclude=set(CLIPS_ONLY["augment"])))
+
+    def clip_augmentation(self) -> ClipAugment:
+        """The training clips' random changes."""
+        a = self.augment
+        return ClipAugment(self.augmentation(), a.flip, a.jitter, a.speed, a.reverse, a.upside_down, a.trim)
+
+    def clip_spec(self, scene_cut: SceneCut | None = None, events: EventRules | None = None) -> ClipSpec:
+        """The manifest's temporal side, with what was measured on the data."""
+        options = self.clip.model_dump(exclude={"scene_cut"})
+        return ClipSpec(**options, scene_cut=scene_cut, events=events or self.events.rules())
+
+    def check(self) -> None:
+        """Refuse what a single key cannot show: colours that do not fit, settings of another task.
+
+        Raises:
+            InputError: names the key, its value and what is allowed.
+        """
+        self.preprocess()
+        if self.task == "clips":
+            self.clip_augmentation()
+            self.clip_spec()
+            if self.data.folds == 1 or not -1 <= self.data.fold < max(self.data.folds, 0):
+                raise InputError(
+                    f"data.fold={self.data.fold}, data.folds={self.data.folds}: "
+                    "folds must be 2 or more and fold from 0 to folds - 1, or 0 and -1 for no folds"
+                )
+            return
+        self.augmentation()
+        for section, keys in CLIPS_ONLY.items():
+            values = getattr(self, section)
+            for key in keys or type(values).model_fields:
+                if getattr(values, key) != type(values).model_fields[key].default:
+                    raise InputError(
+                        f"{section}.{key}={getattr(values, key)!r}: is for clips (model.kind='clip_rnn'), "
+                        f"not for model.kind={self.model.kind!r}"
+                    )

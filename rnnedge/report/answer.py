@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from rnnedge.evaluate import Evaluation
 from rnnedge.report import formats
-from rnnedge.report.facts import right
+from rnnedge.report.facts import Evaluations, right
 from rnnedge.report.record import Record
+
+ImageRun = Record[Evaluations]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Model:
     latency: str
 
 
-def int8_latency(run: Record) -> float | None:
+def int8_latency(run: ImageRun) -> float | None:
     """Median microseconds an image of the default form, as timed beside the others if it was."""
     form = run.quantization.form
     timed = (
@@ -45,20 +48,24 @@ def int8_latency(run: Record) -> float | None:
     return next((value for value in timed if value), None)
 
 
-def images(found: Evaluation) -> str:
-    """``359 test images``."""
-    split = "" if found.split == "all" else f"{found.split} "
-    return f"{formats.count(found.images)} {split}images"
+def distance(int8: float, float_: float) -> str:
+    """``0.83 points fewer than the float model``, of two accuracies."""
+    points = formats.points(abs(int8 - float_)).lstrip("+")
+    if points == "0.00":
+        return "as many as the float model"
+    return f"{points} points {'more' if int8 > float_ else 'fewer'} than the float model"
 
 
-def sentence(run: Record) -> str:
+def told_right(found: Evaluation) -> tuple[str, str]:
+    """``354 of 359`` and its interval, ``0.9678 to 0.9940``."""
+    low, high = map(formats.share, formats.interval(right(found), found.images))
+    return f"{formats.count(right(found))} of {formats.count(found.images)}", f"{low} to {high}"
+
+
+def sentence(run: ImageRun) -> str:
     """The answer."""
     e = run.evaluations
-    gap = e.int8.accuracy - e.float_.accuracy
-    distance = formats.points(abs(gap)).lstrip("+")
-    told = f"{distance} points {'more' if gap > 0 else 'fewer'} than the float model"
-    if distance == "0.00":
-        told = "as many as the float model"
+    told = distance(e.int8.accuracy, e.float_.accuracy)
     ratio = e.sizes.float32_tflite / e.sizes.int8_tflite
     file = (
         f"{formats.times(ratio)} times smaller" if ratio >= 1 else f"{formats.times(1 / ratio)} times larger"
@@ -66,12 +73,12 @@ def sentence(run: Record) -> str:
     time = int8_latency(run)
     pace = f", at {formats.microseconds(time)} an image" if time else ""
     return (
-        f"The int8 model is right on {formats.count(right(e.int8))} of {images(e.int8)} "
+        f"The int8 model is right on {formats.count(right(e.int8))} of {e.tested} "
         f"({formats.share(e.int8.accuracy)}), {told}, in a file {file}{pace}."
     )
 
 
-def numbers(run: Record) -> list[Number]:
+def numbers(run: ImageRun) -> list[Number]:
     """The four big numbers: accuracy, gap, size, time."""
     e = run.evaluations
     sizes = f"{formats.size(e.sizes.int8_tflite)} instead of {formats.size(e.sizes.float32_tflite)}"
@@ -80,14 +87,14 @@ def numbers(run: Record) -> list[Number]:
     time, _, unit = formats.microseconds(int8_latency(run)).partition(" ")
     gap = formats.points(e.int8.accuracy - e.float_.accuracy)
     return [
-        Number(formats.share(e.int8.accuracy), "", "int8 accuracy", images(e.int8)),
+        Number(formats.share(e.int8.accuracy), "", "int8 accuracy", e.tested),
         Number(gap, "points", "int8 against float", f"float: {formats.share(e.float_.accuracy)}"),
         Number(smaller[0], "×", f"{smaller[1]} than float32", sizes),
         Number(time, unit, "an image", f"form “{run.quantization.form}”, one thread"),
     ]
 
 
-def models(run: Record) -> list[Model]:
+def models(run: ImageRun) -> list[Model]:
     """Float, QAT and int8."""
     e = run.evaluations
     rows = (
@@ -100,8 +107,7 @@ def models(run: Record) -> list[Model]:
             name,
             key,
             formats.share(found.accuracy),
-            f"{formats.count(right(found))} of {formats.count(found.images)}",
-            "{} to {}".format(*map(formats.share, formats.interval(right(found), found.images))),
+            *told_right(found),
             formats.NOTHING if found is e.float_ else formats.points(found.accuracy - e.float_.accuracy),
             formats.size(size),
             formats.microseconds(time),
@@ -110,27 +116,28 @@ def models(run: Record) -> list[Model]:
     ]
 
 
-def agreement(run: Record) -> list[tuple[str, str]]:
+def agreement(run: ImageRun) -> list[tuple[str, str]]:
     """How closely each model stands for the one before it."""
-    e, parity = run.evaluations, run.quantization.parity
-    rows = [
-        (f"int8 and QAT give the same class on the {images(e.int8)}", formats.percent(e.agreement)),
+    e = run.evaluations
+    return [
+        (f"int8 and QAT give the same class on the {e.tested}", formats.percent(e.agreement)),
         ("largest difference of an int8 output from QAT", f"{formats.count(e.max_lsb)} LSB"),
+        *parity(run, "image"),
     ]
-    if "int8_equal" in parity:
-        samples = formats.count(int(parity.get("int8_samples", 0)))
+
+
+def parity(run: Record[Any], noun: str) -> list[tuple[str, str]]:
+    """What the export measured on training data."""
+    found, rows = run.quantization.parity, []
+    if "int8_equal" in found:
+        samples = formats.counted(int(found.get("int8_samples", 0)), f"training {noun}")
+        rows.append((f"int8 outputs equal to QAT’s, on {samples}", formats.percent(found["int8_equal"])))
+    if "int8_repeatable" in found:
         rows.append(
-            (
-                f"int8 outputs equal to QAT’s, on {samples} training images",
-                formats.percent(parity["int8_equal"]),
-            )
+            ("the same input twice gives the same output", "yes" if found["int8_repeatable"] else "NO")
         )
-    if "int8_repeatable" in parity:
+    if "twin_max_abs" in found:
         rows.append(
-            ("the same input twice gives the same output", "yes" if parity["int8_repeatable"] else "NO")
-        )
-    if "twin_max_abs" in parity:
-        rows.append(
-            ("largest difference of the tf_keras twin from Keras 3", formats.real(parity["twin_max_abs"]))
+            ("largest difference of the tf_keras twin from Keras 3", formats.real(found["twin_max_abs"]))
         )
     return rows

@@ -14,7 +14,7 @@ import numpy as np
 # Told apart by people who see colours differently, on white; one model keeps one colour on every figure.
 FLOAT, QAT, INT8 = "#64748b", "#c2620a", "#2563eb"
 WEIGHTS, ACTIVATIONS = "#0f766e", "#7c3aed"
-INK, FAINT, GRID = "#1f2937", "#6b7280", "#e5e7eb"
+INK, FAINT, GRID, BAD = "#1f2937", "#6b7280", "#e5e7eb", "#b91c1c"
 # Inches, narrow: on a phone's 360 points the text is still 9 points high.
 WIDTH = 5.6
 DPI = 160

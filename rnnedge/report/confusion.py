@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rnnedge.evaluate import Evaluation
 from rnnedge.report.canvas import FAINT, Picture, drawable, on_dark, picture, sheet
-from rnnedge.report.facts import Evaluations, right
+from rnnedge.report.facts import right
 
 # Up to so many classes a cell holds its count with the row's share, or its count.
 BOTH_UP_TO, COUNTS_UP_TO = 12, 24
@@ -15,17 +16,17 @@ BOTH_UP_TO, COUNTS_UP_TO = 12, 24
 NAMES_UP_TO = 40
 
 
-def confusion(evaluations: Evaluations) -> Picture:
+def confusion(found: Evaluation, labels: list[str], noun: str = "image") -> Picture:
     """The int8 model's matrix: true class by row, called class by column, colour by share of the row.
 
     What is right is blue and what is wrong orange, each with a scale of its own: else the few errors of a good
     model would be as pale as the empty cells.
     """
-    counts = np.array(evaluations.int8.confusion)
+    counts = np.array(found.confusion)
     classes = len(counts)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # Beyond that, their numbers in the class table: names cut short would all look the same.
-    names = drawable(evaluations.labels, 14) if classes <= NAMES_UP_TO else [str(i) for i in range(classes)]
+    names = drawable(labels, 14) if classes <= NAMES_UP_TO else [str(i) for i in range(classes)]
     longest = max(map(len, names))
     figure = sheet(5.2 + min(0.06 * longest, 0.8))
     axes = figure.subplots()
@@ -48,24 +49,23 @@ def confusion(evaluations: Evaluations) -> Picture:
     axes.set_ylabel("true")
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT, linewidth=0.6)
-    worst = mistakes(evaluations)
+    worst = mistakes(found, labels)
     told = f"; most often {worst[0][0]} was called {worst[0][1]}, {worst[0][2]} times" if worst else ""
     return picture(
         "confusion",
         figure,
-        f"Confusion matrix of the int8 model, {classes} classes: {right(evaluations.int8):,} of "
-        f"{evaluations.int8.images:,} images lie on the diagonal{told}.",
+        f"Confusion matrix of the int8 model, {classes} classes: {right(found):,} of "
+        f"{found.images:,} {noun}s lie on the diagonal{told}.",
     )
 
 
-def mistakes(evaluations: Evaluations, most: int = 8) -> list[tuple[str, str, int, float]]:
-    """The most frequent mistakes of the int8 model: true class, called class, count, share of the true class."""
-    counts = np.array(evaluations.int8.confusion)
+def mistakes(found: Evaluation, labels: list[str], most: int = 8) -> list[tuple[str, str, int, float]]:
+    """The most frequent mistakes: true class, called class, count, share of the true class."""
+    counts = np.array(found.confusion)
     truth = np.maximum(counts.sum(axis=1), 1)
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:most]
     rows, columns = np.unravel_index(order, counts.shape)
-    labels = evaluations.labels
     return [
         (labels[i], labels[j], int(counts[i, j]), float(counts[i, j] / truth[i]))
         for i, j in zip(rows, columns, strict=True)

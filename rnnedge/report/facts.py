@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rnnedge.evaluate import Evaluation
+from rnnedge.report import formats
 
 # The name under which the float32 file was timed beside the forms.
 FLOAT_FORM = "float32"
@@ -147,35 +148,63 @@ class Evaluations(Facts):
         """Median microseconds an image of the float32 ``.tflite``."""
         return self.latency_us.get(FLOAT_FORM)
 
+    @property
+    def skipped(self) -> int:
+        """Test images that could not be decoded."""
+        return self.int8.skipped
+
+    @property
+    def tested(self) -> str:
+        """``359 test images``."""
+        return formats.of_split(self.int8.images, self.split, "image")
+
     @model_validator(mode="after")
     def _agree(self) -> Evaluations:
         for name, found in (("float", self.float_), ("qat", self.qat), ("int8", self.int8)):
-            rows = found.confusion
-            if len(rows) != len(self.labels) or any(len(row) != len(self.labels) for row in rows):
-                raise ValueError(
-                    f"{name}.confusion: must be {len(self.labels)} rows of as many, one for each label"
-                )
-            if set(found.classes) != set(self.labels):
-                raise ValueError(f"{name}.classes: its names are not those in labels")
-            total = sum(map(sum, rows))
-            if total != found.images or total < 1:
-                raise ValueError(
-                    f"{name}.confusion: holds {total} images, but {name}.images is {found.images}"
-                )
-            if not abs(right(found) / total - found.accuracy) < 1e-3:
-                raise ValueError(
-                    f"{name}.accuracy: {found.accuracy}, but its confusion says {right(found) / total}"
-                )
+            check_evaluation(name, found, self.labels)
         return self
 
 
+def check_evaluation(name: str, found: Evaluation, labels: list[str]) -> None:
+    """Refuse (``ValueError``) one that does not hold together, or is not of ``labels``; ``name`` is where it lies."""
+    rows = found.confusion
+    if len(rows) != len(labels) or any(len(row) != len(labels) for row in rows):
+        raise ValueError(f"{name}.confusion: must be {len(labels)} rows of as many, one for each label")
+    if set(found.classes) != set(labels):
+        raise ValueError(f"{name}.classes: its names are not those in labels")
+    total = sum(map(sum, rows))
+    if total != found.images or total < 1:
+        raise ValueError(f"{name}.confusion: holds {total} images, but {name}.images is {found.images}")
+    if not abs(right(found) / total - found.accuracy) < 1e-3:
+        raise ValueError(f"{name}.accuracy: {found.accuracy}, but its confusion says {right(found) / total}")
+
+
+def right(found: Evaluation) -> int:
+    """How many images or clips were called what they are."""
+    return sum(row[i] for i, row in enumerate(found.confusion))
+
+
+class StreamEvents(Facts):
+    """How well a clip demo's stream found the events of its film."""
+
+    precision: Share
+    recall: Share
+    f1: Share
+    delay_ms: float | None
+    events: Count
+    detections: Count
+
+
 class Stream(Facts):
-    """The demo's stream."""
+    """The demo's stream: of images with their accuracy, of clips with its steps, resets and events."""
 
     frames: Count
-    accuracy: Share
+    accuracy: Share | None = None
     fps: float
     dropped: Count
+    steps: Count | None = None
+    resets: dict[str, Count] = {}
+    events: StreamEvents | None = None
 
 
 class Summary(Facts):
@@ -183,8 +212,3 @@ class Summary(Facts):
 
     stream: Stream | None = None
     seconds: float | None = None
-
-
-def right(found: Evaluation) -> int:
-    """How many images were called what they are."""
-    return sum(row[i] for i, row in enumerate(found.confusion))

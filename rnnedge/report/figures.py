@@ -1,4 +1,4 @@
-"""The figures: learning curves, latencies, ranges."""
+"""The figures that images and clips share: learning curves and ranges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rnnedge.report.canvas import (
     FAINT,
     FLOAT,
     INK,
-    INT8,
     QAT,
     WEIGHTS,
     Picture,
@@ -20,7 +19,6 @@ from rnnedge.report.canvas import (
     picture,
     sheet,
 )
-from rnnedge.report.facts import FLOAT_FORM
 from rnnedge.report.places import is_weight, layer_title, words
 from rnnedge.report.record import Record
 
@@ -30,7 +28,7 @@ MAX_ROWS = 90
 SYMLOG_FROM = 40.0
 
 
-def float_curves(run: Record) -> Picture:
+def float_curves(run: Record[Any]) -> Picture:
     """Accuracy and loss of the float training, each epoch on ``train`` and ``val``."""
     kept = run.training.best_epoch
     figure = _curves(run.epochs, FLOAT, "Float training")
@@ -53,7 +51,7 @@ def float_curves(run: Record) -> Picture:
     )
 
 
-def qat_curves(run: Record) -> Picture | None:
+def qat_curves(run: Record[Any]) -> Picture | None:
     """Accuracy and loss of the quantisation-aware fine-tuning; None where there was none."""
     rows = run.quantization.history
     if not rows:
@@ -124,38 +122,7 @@ def _legend(axes: Any) -> None:
         axes.legend(loc="best")
 
 
-def latency(run: Record) -> Picture | None:
-    """Microseconds an image of each form, with its file's size; None where nothing was timed."""
-    measured = sorted(run.evaluations.latency_us.items(), key=lambda item: item[1])
-    if not measured:
-        return None
-    figure = sheet(0.42 * len(measured) + 0.9)
-    axes = figure.subplots()
-    values = [value for _, value in measured]
-    colors = [INT8 if name == run.quantization.form else FLOAT for name, _ in measured]
-    bars = axes.barh(range(len(measured)), values, color=colors, height=0.62)
-    axes.bar_label(bars, [formats.microseconds(value) for value in values], padding=4)
-    names = [name + (" (default)" if name == run.quantization.form else "") for name, _ in measured]
-    sizes = [formats.size(form_size(run, name)) for name, _ in measured]
-    labels = [f"{name}\n{size}" for name, size in zip(drawable(names, 28), sizes, strict=True)]
-    axes.set_yticks(range(len(measured)), labels, linespacing=1.1, fontsize=9)
-    axes.invert_yaxis()
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, max(values) * 1.18)
-    axes.set_xlabel("median µs an image, one thread (shorter is better)")
-    told = ", ".join(f"{name} {formats.microseconds(value)}" for name, value in measured)
-    return picture("latency", figure, f"Median time an image of each form, fastest first: {told}.")
-
-
-def form_size(run: Record, name: str) -> int | None:
-    """The file size of what ``evaluation.json`` timed under ``name``."""
-    if name in run.quantization.forms:
-        return run.quantization.forms[name].size_bytes
-    return run.evaluations.sizes.float32_tflite if name == FLOAT_FORM else None
-
-
-def ranges(run: Record) -> Picture | None:
+def ranges(run: Record[Any]) -> Picture | None:
     """From lowest to highest value of every quantiser, grouped by layer; None where there is none."""
     rows: list[tuple[str, float, float] | str] = []
     for layer, sites in drawn_layers(run).items():
@@ -198,7 +165,7 @@ def ranges(run: Record) -> Picture | None:
     )
 
 
-def drawn_layers(run: Record) -> dict[str, dict[str, tuple[float, float]]]:
+def drawn_layers(run: Record[Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """The first layers, as many as a figure can hold."""
     drawn: dict[str, dict[str, tuple[float, float]]] = {}
     rows = 0

@@ -18,6 +18,11 @@ def counted(value: int, noun: str) -> str:
     return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
+def of_split(value: int, split: str, noun: str) -> str:
+    """How many of a split: ``359 test images``; of the whole, ``1,797 images``."""
+    return counted(value, noun if split == "all" else f"{split} {noun}")
+
+
 def share(value: float) -> str:
     """An accuracy, precision or recall, 0 to 1: ``0.9861``."""
     return f"{value:.4f}"
@@ -47,6 +52,19 @@ def microseconds(value: float | None) -> str:
         if value < limit:
             return f"{value / scale:.{digits}f} {unit}"
     return f"{value / 1e6:.1f} s"
+
+
+def milliseconds(value: float | None) -> str:
+    """A delay given in milliseconds, which may be below zero: ``420 ms``, ``−80 ms``, ``1.3 s``."""
+    if value is None:
+        return NOTHING
+    text = f"{value / 1000:.1f} s" if abs(value) >= 999.5 else f"{value:.0f} ms"
+    return text.replace("-0 ms", "0 ms").replace("-", MINUS)
+
+
+def tenths(value: float | None) -> str:
+    """A rate or duration to one digit: ``1,204.5``."""
+    return NOTHING if value is None else f"{value:,.1f}"
 
 
 def size(value: int | None) -> str:

@@ -7,20 +7,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rnnedge.report import answer, figures, formats, tables
+from rnnedge.report import films, formats
 from rnnedge.report.canvas import Picture, look
-from rnnedge.report.confusion import confusion, mistakes
-from rnnedge.report.facts import right
-from rnnedge.report.record import Record, read_record
-from rnnedge.report.samples import Shown, choose, contact_sheet
+from rnnedge.report.content import Content, content
+from rnnedge.report.record import read_record
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 
 PAGE = "report.html"
 FIGURES = "figures"
 NAMES = ("float_curves", "qat_curves", "confusion", "samples", "latency", "ranges")
-# More classes than this, and the page shows the weakest with the whole table behind a click.
-LONG_TABLE = 20
+FILMS = tuple(films.name(number) for number in range(1, films.MOST + 1))
 
 
 def write_report(folder: str | os.PathLike[str]) -> Path:
@@ -38,40 +35,31 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         PosixPath('runs/demo/report.html')
     """
     folder = Path(folder)
-    run = read_record(folder)
-    samples = choose(run)
-    pictures = draw(run, samples)
-    page = render(run, samples, pictures)
+    found = content(read_record(folder))
+    pictures = draw(found)
+    page = render(found, pictures)
     target = folder / FIGURES
     with _folder(target), contextlib.ExitStack() as files:
         # The stack renames in reverse: the page, opened first, last, when its figures are in place.
         files.enter_context(atomic_path(folder / PAGE)).write_text(page, encoding="utf-8")
         for name, picture in pictures.items():
             files.enter_context(atomic_path(target / f"{name}.png")).write_bytes(picture.png)
-    for name in set(NAMES) - set(pictures):
+    for name in {*NAMES, *FILMS} - set(pictures):
         (target / f"{name}.png").unlink(missing_ok=True)  # an older report's
     return folder / PAGE
 
 
-def draw(run: Record, samples: list[Shown]) -> dict[str, Picture]:
+def draw(found: Content) -> dict[str, Picture]:
     """The figures by name; one without anything to show is left out."""
     with look():
-        drawn = (
-            figures.float_curves(run),
-            figures.qat_curves(run),
-            confusion(run.evaluations),
-            contact_sheet(samples),
-            figures.latency(run),
-            figures.ranges(run),
-        )
+        drawn = [figure() for figure in found.figures]
     return {picture.name: picture for picture in drawn if picture}
 
 
-def render(run: Record, samples: list[Shown], pictures: dict[str, Picture]) -> str:
+def render(found: Content, pictures: dict[str, Picture]) -> str:
     """The page as HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    rows = tables.classes(run)
     environment = Environment(
         loader=PackageLoader("rnnedge.report", ""),
         autoescape=True,
@@ -79,28 +67,11 @@ def render(run: Record, samples: list[Shown], pictures: dict[str, Picture]) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": formats.count, "share": formats.share, "percent": formats.percent}
-    e = run.evaluations
-    return environment.get_template(PAGE).render(
-        run=run,
-        evaluations=e,
-        sentence=answer.sentence(run),
-        numbers=answer.numbers(run),
-        models=answer.models(run),
-        agreement=answer.agreement(run),
-        pictures=pictures,
-        mistakes=mistakes(e),
-        classes=rows,
-        weakest=tables.weakest(run, rows) if len(rows) > LONG_TABLE else [],
-        wrong=e.int8.images - right(e.int8),
-        samples=samples,
-        forms=tables.forms(run),
-        ranges=tables.ranges(run),
-        drawn=len(figures.drawn_layers(run)),
-        audits=tables.audits(run),
-        making=tables.making(run),
-        commands=tables.commands(run),
-    )
+    environment.filters |= {
+        function.__name__: function
+        for function in (formats.count, formats.share, formats.percent, formats.milliseconds)
+    }
+    return environment.get_template(found.template).render(**found.values, pictures=pictures)
 
 
 @contextlib.contextmanager

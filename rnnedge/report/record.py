@@ -6,11 +6,12 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from rnnedge.recipes import Recipe, load_recipe
+from rnnedge.report.clip_facts import ClipEvaluations
 from rnnedge.report.facts import Evaluations, Facts, Quantization, Summary, Training
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
@@ -28,9 +29,13 @@ WRITTEN_BY = {
 VIDEO = "stream.mp4"
 
 
+F = TypeVar("F", bound=Facts)
+E = TypeVar("E", Evaluations, ClipEvaluations)
+
+
 @dataclass(frozen=True)
-class Record:
-    """A finished run.
+class Record(Generic[E]):
+    """A finished run, of images or of clips.
 
     Attributes:
         folder: where it lies.
@@ -46,7 +51,7 @@ class Record:
     training: Training
     epochs: list[dict[str, float]]
     quantization: Quantization
-    evaluations: Evaluations
+    evaluations: E
     summary: Summary | None
     bundle: Manifest | None
     bundle_name: str | None
@@ -58,8 +63,8 @@ class Record:
         return self.folder.resolve().name
 
 
-def read_record(folder: Path) -> Record:
-    """Read a finished run's folder.
+def read_record(folder: Path) -> Record[Any]:
+    """Read a finished run's folder; the recipe's task decides what was evaluated.
 
     Raises:
         InputError: a file is missing or damaged; the message names it and the command that writes it.
@@ -76,6 +81,8 @@ def read_record(folder: Path) -> Record:
     # The run's own bundle carries the recipe's name; what post-training conversion left beside it is not meant.
     bundles = sorted(path for path in folder.glob("*.rnnedge") if ".ptq-" not in path.name)
     bundle = next((path for path in bundles if path.stem == recipe.name), bundles[0] if bundles else None)
+    task: type[Evaluations] | type[ClipEvaluations]
+    task = ClipEvaluations if recipe.task == "clips" else Evaluations
     return Record(
         folder,
         recipe,
@@ -83,15 +90,12 @@ def read_record(folder: Path) -> Record:
         _json(folder / "train.json", Training),
         _history(folder / "history.csv"),
         _json(folder / "quantize.json", Quantization),
-        _json(folder / "evaluation.json", Evaluations),
+        _json(folder / "evaluation.json", task),
         _json(folder / "summary.json", Summary) if (folder / "summary.json").exists() else None,
         read_bundle(bundle).manifest if bundle else None,
         bundle.name if bundle else None,
         VIDEO if (folder / VIDEO).is_file() else None,
     )
-
-
-F = TypeVar("F", bound=Facts)
 
 
 def _json(path: Path, facts: type[F]) -> F:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from rnnedge.report.answer import ImageRun
 from rnnedge.report.canvas import INK, QAT, Picture, data_uri, drawable, picture, sheet
 from rnnedge.report.facts import Sample
-from rnnedge.report.record import Record, damaged
+from rnnedge.report.record import damaged
 
 MOST_WRONG, MOST_RIGHT = 24, 8
 # A page of camera pictures would be as heavy as the pictures; nobody needs more to see what is on one.
@@ -43,7 +44,7 @@ class Shown:
         return f"Test image {self.sample.id}: a {self.sample.label}, {told} {self.sample.int8}"
 
 
-def choose(run: Record) -> list[Shown]:
+def choose(run: ImageRun) -> list[Shown]:
     """The wrong ones first, the surest mistake leading, then a few right ones.
 
     Raises:
@@ -55,7 +56,7 @@ def choose(run: Record) -> list[Shown]:
     chosen = wrong[:MOST_WRONG] + [item for item in numbered if item[1].int8 == item[1].label][:MOST_RIGHT]
     found = []
     for index, sample in chosen:
-        image = _decoded(sample.image)
+        image = decoded(sample.image)
         if image is None:
             where = f"samples.{index}.image ({sample.id})"
             raise damaged(run.folder / "evaluation.json", f"{where}: is not an 8-bit PNG in base64")
@@ -63,8 +64,8 @@ def choose(run: Record) -> list[Shown]:
     return found
 
 
-def _decoded(text: str) -> np.ndarray | None:
-    """Grey ``[H, W]`` or BGR ``[H, W, 3]``; None if it is none."""
+def decoded(text: str) -> np.ndarray | None:
+    """A PNG in base64 as grey ``[H, W]`` or BGR ``[H, W, 3]``; None if it is none."""
     try:
         data = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None

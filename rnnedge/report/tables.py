@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
+from rnnedge.evaluate import Evaluation
 from rnnedge.report import formats
 from rnnedge.report.places import is_weight, layer_title, words
 from rnnedge.report.record import Record
@@ -23,12 +25,11 @@ class ClassRow:
     change: str
 
 
-def classes(run: Record) -> list[ClassRow]:
+def classes(int8: Evaluation, float_: Evaluation, labels: list[str]) -> list[ClassRow]:
     """The int8 model's figures for each class, in label order."""
-    e = run.evaluations
     rows = []
-    for index, label in enumerate(e.labels):
-        found, before = e.int8.classes[label], e.float_.classes[label]
+    for index, label in enumerate(labels):
+        found, before = int8.classes[label], float_.classes[label]
         precision, recall, f1 = (formats.share(found[key]) for key in ("precision", "recall", "f1"))
         change = formats.points(found["recall"] - before["recall"])
         rows.append(
@@ -37,12 +38,12 @@ def classes(run: Record) -> list[ClassRow]:
     return rows
 
 
-def weakest(run: Record, rows: list[ClassRow], most: int = 10) -> list[ClassRow]:
+def weakest(int8: Evaluation, rows: list[ClassRow], most: int = 10) -> list[ClassRow]:
     """The classes with the lowest F1."""
-    return sorted(rows, key=lambda row: run.evaluations.int8.classes[row.label]["f1"])[:most]
+    return sorted(rows, key=lambda row: int8.classes[row.label]["f1"])[:most]
 
 
-def forms(run: Record) -> list[dict[str, str]]:
+def forms(run: Record[Any]) -> list[dict[str, str]]:
     """Each form that was made."""
     found = []
     for name, form in run.quantization.forms.items():
@@ -75,7 +76,7 @@ class RangeRow:
     step: str
 
 
-def ranges(run: Record) -> list[tuple[str, list[RangeRow]]]:
+def ranges(run: Record[Any]) -> list[tuple[str, list[RangeRow]]]:
     """The ranges of each layer."""
     return [
         (
@@ -116,7 +117,7 @@ class AuditTable:
     integer: bool
 
 
-def audits(run: Record) -> list[AuditTable]:
+def audits(run: Record[Any]) -> list[AuditTable]:
     """Every form's audit, the default form's first."""
     found = []
     for name, form in run.quantization.forms.items():
@@ -145,16 +146,17 @@ def audits(run: Record) -> list[AuditTable]:
     return sorted(found, key=lambda table: not table.default)
 
 
-def making(run: Record) -> list[tuple[str, str]]:
-    """How the run was made, as terms and values."""
-    t, q = run.training, run.quantization
-    images = ", ".join(f"{formats.count(n)} {split}" for split, n in t.images.items())
-    skipped = t.skipped + run.evaluations.int8.skipped
+def making(run: Record[Any], noun: str) -> list[tuple[str, str]]:
+    """How the run was made, as terms and values; ``noun`` is what it learned from: ``image`` or ``clip``."""
+    t, q, e = run.training, run.quantization, run.evaluations
+    counts = ", ".join(f"{formats.count(n)} {split}" for split, n in t.images.items())
+    elsewhere = f" of {e.data}" if e.data != t.data else ""
+    skipped = t.skipped + e.skipped
     early = ", stopped early" if t.stopped else ""
     length = f"{formats.counted(t.epochs, 'epoch')}, {formats.counted(t.steps, 'step')}"
     rows = [
         ("recipe", f"{t.recipe}: {run.recipe.description}".removesuffix(": ")),
-        ("data", f"{t.data}: {images}, {images_of_test(run)}"),
+        ("data", f"{t.data}: {counts}, {e.tested}{elsewhere}"),
         ("float training", f"{length}, {formats.seconds(t.seconds)}{early}, on Keras 3 with {t.backend}"),
         ("fine-tuning", f"{formats.counted(len(q.history), 'epoch')}, quantisation-aware"),
         ("parameters", formats.count(t.parameters)),
@@ -162,7 +164,7 @@ def making(run: Record) -> list[tuple[str, str]]:
         ("border", f"{q.io} in and out"),
     ]
     if skipped:
-        rows.append(("damaged images skipped", formats.count(skipped)))
+        rows.append((f"damaged {noun}s skipped", formats.count(skipped)))
     if run.summary and run.summary.seconds:
         rows.append(("from start to report", formats.seconds(run.summary.seconds)))
     if run.bundle:
@@ -170,24 +172,23 @@ def making(run: Record) -> list[tuple[str, str]]:
     return rows
 
 
-def images_of_test(run: Record) -> str:
-    """``359 test``, with the data's name where it is not the training's."""
-    e = run.evaluations
-    elsewhere = f" of {e.data}" if e.data != run.training.data else ""
-    return f"{formats.count(e.int8.images)} {e.split}{elsewhere}"
-
-
-def commands(run: Record) -> list[str]:
+def commands(run: Record[Any]) -> list[str]:
     """Command lines that make the run again, from the folder that holds it."""
     folder = shlex.quote(run.name)
     again = shlex.quote(f"{run.name}-again")
     lines = [f"rnnedge train {folder}/recipe.toml --out {again}", f"rnnedge quantize {again}"]
     if run.bundle_name:
         bundle = f"{folder}/{shlex.quote(run.bundle_name)}"
-        e = run.evaluations
-        group = f" --group {shlex.quote(run.recipe.data.group)}" if run.recipe.data.group else ""
         lines += [
-            f"rnnedge evaluate {bundle} --data {shlex.quote(e.data)} --split {shlex.quote(e.split)}{group}",
+            f"rnnedge evaluate {bundle} {_measured_on(run)} --split {shlex.quote(run.evaluations.split)}",
             f"rnnedge-run {bundle} --source 0",
         ]
     return lines
+
+
+def _measured_on(run: Record[Any]) -> str:
+    """The options that name the evaluation's data."""
+    if run.recipe.task == "clips":  # a folder's classes and folds are the recipe's
+        return f"--recipe {shlex.quote(run.name)}/recipe.toml"
+    group = f" --group {shlex.quote(run.recipe.data.group)}" if run.recipe.data.group else ""
+    return f"--data {shlex.quote(run.evaluations.data)}{group}"

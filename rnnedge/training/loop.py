@@ -8,20 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from rnnedge.backend import use_backend
-from rnnedge.data import Dataset, load_data
-from rnnedge.data.batches import Batches, to_inputs, to_pixels
-from rnnedge.evaluate import mean_loss, predict_logits
-from rnnedge.models import row_rnn
 from rnnedge.recipes import Recipe
 from rnnedge.training.callbacks import RestoreMetrics, ShowSteps, StepCheckpoint
 from rnnedge.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
+from rnnedge.training.clip_problem import ClipProblem
+from rnnedge.training.image_problem import ImageProblem
 from rnnedge.training.logs import TensorBoard, write_history
 from rnnedge.training.optimizers import make_optimizer
+from rnnedge.training.problem import Problem
 from rnnedge.training.progress import ProgressBar
 from rnnedge.training.result import TrainResult
 from rnnedge.training.run_folder import CHECKPOINT, prepare_folder
 from rnnedge.training.schedules import make_schedule
-from rnnedge.training.seeds import seeded
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 
@@ -41,8 +39,9 @@ def train(
 ) -> TrainResult:
     """Train a recipe's model on the ``train`` split, keep the best on ``val``; ``test`` is never read.
 
-    Writes into ``out``: ``recipe.toml`` (every value), ``model.keras`` (the best epoch, float32, without
-    optimiser), ``checkpoint/last.npz``, ``history.csv``, ``tensorboard/`` and, when done, ``train.json``.
+    Writes into ``out``: ``recipe.toml`` (every value), ``model.keras`` (the best epoch, or with
+    ``train.keep = "last"`` the last one; float32, without optimiser), ``checkpoint/last.npz``, ``history.csv``,
+    ``tensorboard/`` and, when done, ``train.json``.
 
     Args:
         recipe: see :func:`rnnedge.recipes.load_recipe`.
@@ -50,7 +49,7 @@ def train(
         resume: go on from the folder's checkpoint; the result is bit for bit that of an uninterrupted
             training (same machine, backend and versions).
         overwrite: replace a training that lies in ``out``.
-        strict: stop at an image that cannot be decoded.
+        strict: stop at an image or video that cannot be decoded.
         bar: where to show progress; None shows nothing.
 
     Raises:
@@ -59,34 +58,20 @@ def train(
     """
     out = Path(out)
     prepare_folder(out, recipe, resume=resume, overwrite=overwrite)
-    group = recipe.data.group or None
-    sets = {
-        split: load_data(recipe.data.name, split, group=group, strict=strict) for split in ("train", "val")
-    }
-    return _Run(recipe, out, sets, bar or ProgressBar(quiet=True)).go(resume)
-
-
-def build_model(recipe: Recipe, classes: int) -> keras.Model:
-    """A recipe's untrained model; its seed names its weights."""
-    arguments = recipe.model.model_dump(exclude={"kind"})
-    with seeded(recipe.train.seed):
-        return row_rnn(recipe.preprocess().shape, classes, **arguments)
+    problem = (ClipProblem if recipe.task == "clips" else ImageProblem)(recipe, strict=strict)
+    return _Run(recipe, out, problem, bar or ProgressBar(quiet=True)).go(resume)
 
 
 class _Run:
     """One training: what stays fixed, and :class:`Progress`."""
 
-    def __init__(self, recipe: Recipe, out: Path, sets: dict[str, Dataset], bar: ProgressBar) -> None:
-        self.recipe, self.out, self.sets, self.bar = recipe, out, sets, bar
-        self.preprocess = recipe.preprocess()
-        self.pixels = to_pixels(sets["train"], self.preprocess)
-        self.val_inputs = to_inputs(to_pixels(sets["val"], self.preprocess), self.preprocess)
-        self.steps = Batches.count(len(self.pixels), recipe.train.batch_size)
-        # What is scored and kept is always a float32 model, whatever precision trains.
-        self.kept = build_model(recipe, len(sets["train"].names))
+    def __init__(self, recipe: Recipe, out: Path, problem: Problem, bar: ProgressBar) -> None:
+        self.recipe, self.out, self.problem, self.bar = recipe, out, problem, bar
+        self.steps = problem.steps
         self.model = self._compiled()
         self.progress = Progress()
         self.metrics: list[np.ndarray] = []
+        self.seen = False
 
     def go(self, resume: bool) -> TrainResult:
         """Run the epochs that are left."""
@@ -111,7 +96,7 @@ class _Run:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(t.precision)
         try:
-            model = build_model(self.recipe, len(self.sets["train"].names))
+            model = self.problem.model()
         finally:
             keras.config.set_dtype_policy(before)
         schedule = make_schedule(
@@ -126,8 +111,7 @@ class _Run:
             make_optimizer(
                 t.optimizer, schedule, clip=t.clip, clip_at=t.clip_at, weight_decay=t.weight_decay
             ),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            **self.problem.objective(),
         )
         model.optimizer.build(model.trainable_variables)
         return model
@@ -146,26 +130,23 @@ class _Run:
             ShowSteps(self.bar),
             StepCheckpoint(save, t.checkpoint_steps, p.batch, self.steps),
         ]
-        batches = Batches(
-            self.pixels,
-            self.sets["train"].labels,
-            self.preprocess,
-            t.batch_size,
-            augment=self.recipe.augmentation(),
-            seed=t.seed,
-            epoch=epoch,
-            start=p.batch,
-            # Two threads prepare batches beside the step; OpenCV works outside Python's lock.
-            workers=2,
-            max_queue_size=8,
-        )
-        if p.batch:
-            # Keras makes the metrics' variables with the first batch it sees; this one changes no weight.
+        batches = self.problem.batches(epoch, p.batch)
+        if not self.seen:
+            # Keras makes the metrics' variables with the first batch it sees; this one changes no weight. Left to
+            # ``fit`` on JAX, that batch would be missing at the beginning of the epoch.
             self.model.test_on_batch(*batches[0])
+            self.seen = True
+        if p.batch:
             callbacks.append(RestoreMetrics(self.metrics))
         # shuffle=True would reorder the batches by a random state that a resumed training does not know.
         logs = self.model.fit(
-            batches, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0, callbacks=callbacks
+            batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+            class_weight=self.problem.class_weight(),
         ).history
         row: dict[str, float] = {"epoch": epoch + 1, "step": (epoch + 1) * self.steps}
         row |= {"loss": float(logs["loss"][-1]), "accuracy": float(logs["accuracy"][-1])}
@@ -175,13 +156,8 @@ class _Run:
                 f"lower train.learning_rate ({t.learning_rate}) "
                 f"or clip gradients (train.clip={t.clip!r}, train.clip_at={t.clip_at})"
             )
-        self.kept.set_weights(self.model.get_weights())
-        logits = predict_logits(self.kept, self.val_inputs)
-        labels = self.sets["val"].labels
-        row |= {
-            "val_loss": mean_loss(logits, labels),
-            "val_accuracy": float(np.mean(logits.argmax(1) == labels)),
-        }
+        self.problem.keep(self.model)
+        row["val_loss"], row["val_accuracy"] = self.problem.score()
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         p.seconds = before + time.monotonic() - begin
         row["seconds"] = round(p.seconds - sum(r["seconds"] for r in p.history), 3)
@@ -201,8 +177,9 @@ class _Run:
         p.stopped = bool(t.patience) and p.stale >= t.patience
         if better:
             p.best = row
+        if better or t.keep == "last":
             with atomic_path(self.out / "model.keras") as temporary:
-                self.kept.save(temporary)
+                self.problem.kept.save(temporary)
         write_history(self.out / "history.csv", p.history)
         self._save()
         self.bar.report(row, t.epochs)
@@ -211,20 +188,21 @@ class _Run:
         save_checkpoint(self.out / CHECKPOINT, self.model, self.progress)
 
     def _finish(self) -> TrainResult:
-        p, train_set, val_set = self.progress, self.sets["train"], self.sets["val"]
+        p, problem = self.progress, self.problem
+        kept = p.history[-1] if self.recipe.train.keep == "last" else p.best
         result = TrainResult(
             recipe=self.recipe.name,
             data=self.recipe.data.name,
-            val_accuracy=p.best["val_accuracy"],
-            val_loss=p.best["val_loss"],
-            best_epoch=int(p.best["epoch"]),
+            val_accuracy=kept["val_accuracy"],
+            val_loss=kept["val_loss"],
+            best_epoch=int(kept["epoch"]),
             epochs=p.epoch,
             steps=p.epoch * self.steps,
             seconds=round(p.seconds, 2),
-            images={"train": len(train_set), "val": len(val_set)},
-            skipped=len(train_set.skipped) + len(val_set.skipped),
-            labels=train_set.names,
-            parameters=int(self.kept.count_params()),
+            images=problem.counts,
+            skipped=problem.skipped,
+            labels=problem.names,
+            parameters=int(problem.kept.count_params()),
             backend=keras.backend.backend(),
             stopped=p.stopped,
         )

@@ -17,9 +17,10 @@ class TrainResult:
 
     Attributes:
         recipe, data: names.
-        val_accuracy, val_loss, best_epoch: of the kept model, the best on ``val`` (epochs count from 1).
+        val_accuracy, val_loss, best_epoch: of the kept model, the best on ``val`` or the last (``train.keep``);
+            epochs count from 1.
         epochs, steps, seconds: what was run, over all resumptions.
-        images: images of ``train`` and ``val``; skipped: damaged ones among them.
+        images: images (or clips) of ``train`` and ``val``; skipped: damaged ones among them.
         labels: class names in label order.
         parameters: weights of the model.
         backend: Keras backend.

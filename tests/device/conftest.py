@@ -1,4 +1,4 @@
-"""A real, tiny model in every form (made once a session) and bundles around it."""
+"""Real, tiny models (made once a session) and bundles around them."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from tiny_clips import TinyClips, noise
 
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.classify import Classifier
@@ -73,14 +74,40 @@ class Tiny:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def made_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("tiny")
-    maker = Path(__file__).with_name("tiny_model.py")
+    maker = Path(__file__).with_name("make_models.py")
     done = subprocess.run([sys.executable, str(maker), str(out)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
-    held_out = np.load(out / "held_out.npz")
-    models = {path.stem: path.read_bytes() for path in out.glob("*.tflite")}
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny(made_models: Path) -> Tiny:
+    held_out = np.load(made_models / "held_out.npz")
+    names = ("loop", "step", "both", "float_border", "fused")
+    models = {name: (made_models / f"{name}.tflite").read_bytes() for name in names}
     return Tiny(models, held_out["images"], held_out["labels"], held_out["float_y"])
+
+
+@pytest.fixture(scope="session")
+def tiny_clips(made_models: Path) -> TinyClips:
+    return TinyClips({name: (made_models / f"{name}.tflite").read_bytes() for name in ("light", "int8")})
+
+
+@pytest.fixture(scope="session")
+def clip_bundle_path(tiny_clips: TinyClips, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole clip bundle (light) with golden frames. Not to be changed."""
+    path = tmp_path_factory.mktemp("clip_bundle") / "light.rnnedge"
+    images = noise(10)[..., 0]
+    stream = tiny_clips.model().open_stream()
+    outputs = np.stack([stream.step(image[..., None]).raw for image in images])
+    members = {
+        "model.tflite": tiny_clips.models["light"],
+        "golden.npz": Golden(images, {"step": outputs, "sequence": outputs}).to_bytes(),
+    }
+    write_bundle(path, tiny_clips.manifest(), members)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import pytest
 
 from rnnedge_device.camera import LiveSource
 from rnnedge_device.errors import SourceLostError
+from rnnedge_device.sources import open_source
+from rnnedge_device.stream import stream
 
 
 class Gated:
@@ -113,6 +115,33 @@ def test_a_camera_that_delivers_nothing_is_lost(clip):
         next(iter(source))
     capture.gate.release(100)
     source.close()
+
+
+def test_a_camera_without_a_frame_does_not_hold_up_other_sources(gated, tiny_clips):
+    """It delivers for the first time when the other source is at its end."""
+    capture, camera = gated
+    seen = []
+
+    def open_the_gate_at_the_end(frame, prediction, event):
+        seen.append((prediction.source, frame.index))
+        if seen[-1] == ("synthetic:8x8@10x50", 49):
+            capture.gate.release(100)
+
+    with open_source("synthetic:8x8@10x50") as other, pytest.raises(SourceLostError, match="after 24 frames"):
+        stream([camera, other], tiny_clips.model(), [open_the_gate_at_the_end])
+    assert seen[0] == ("synthetic:8x8@10x50", 0)
+    assert seen[-1] == ("clip as camera", 23)
+
+
+def test_ready_tells_whether_a_frame_waits(gated):
+    capture, source = gated
+    assert not source.ready()
+    capture.deliver(1)
+    assert source.ready()
+    next(iter(source))
+    assert not source.ready()
+    source.stop()
+    assert source.ready()
 
 
 def test_stop_ends_a_waiting_consumer(gated):

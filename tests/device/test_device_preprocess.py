@@ -160,6 +160,7 @@ def test_what_is_not_a_frame_is_refused(image):
         ("std", (0,)),
         ("std", (float("inf"),)),
         ("invert", 1),
+        ("equalize", "yes"),
     ],
 )
 def test_a_bad_parameter_is_named(name, value):
@@ -168,8 +169,11 @@ def test_a_bad_parameter_is_named(name, value):
 
 
 def test_parameters_survive_json():
-    made = Preprocess((8, 6), "rgb", "crop", 1 / 127.5, (1.0, 1.0, 1.0), (0.5, 0.25, 0.125), True)
-    assert Preprocess.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    for made in (
+        Preprocess((8, 6), "rgb", "crop", 1 / 127.5, (1.0, 1.0, 1.0), (0.5, 0.25, 0.125), True),
+        Preprocess((8, 6), equalize=True),
+    ):
+        assert Preprocess.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 @pytest.mark.parametrize(
@@ -188,3 +192,43 @@ def test_gray_equals_what_opencv_calls_gray():
     image = noise(20, 20, 3)
     expected = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     assert (Preprocess((20, 20)).pixels(image)[..., 0] == expected).all()
+
+
+def test_equalised_pixels_are_the_same_in_any_even_light():
+    """A scene seen at a third of the light and lifted by a constant: after equalisation the same picture."""
+    scene = (noise(24, 32) // 4 * 3).astype(np.uint8)
+    dim = (scene // 3 + 40).astype(np.uint8)
+    plain, even = Preprocess((24, 32)), Preprocess((24, 32), equalize=True)
+    assert np.abs(plain(scene) - plain(dim)).mean() > 0.1
+    assert (even(scene) == even(dim)).all()
+    found = even.pixels(dim)
+    assert (found.min(), found.max()) == (0, 255)
+    assert np.histogram(found, 4, (0, 256))[0] == pytest.approx([192] * 4, abs=12)
+
+
+def test_equalisation_comes_after_the_size_and_before_inversion_and_border():
+    image = noise(40, 20)
+    small = cv2.resize(image, (8, 16), interpolation=cv2.INTER_AREA)
+    expected = 255 - cv2.equalizeHist(small)
+    found = Preprocess((16, 16), fit="pad", invert=True, equalize=True).pixels(image)[..., 0]
+    assert (found[:, 4:12] == expected).all()
+    assert not found[:, :4].any()
+    assert not found[:, 12:].any()
+    # The path of a frame that has the size already.
+    same = Preprocess((16, 8), invert=True, equalize=True).pixels(small)[..., 0]
+    assert (same == expected).all()
+
+
+def test_equalisation_is_for_grey():
+    with pytest.raises(InputError, match="equalize = True: must be false where color is 'rgb'"):
+        Preprocess((8, 8), "rgb", equalize=True)
+
+
+def test_an_even_frame_stays_even():
+    assert len(np.unique(Preprocess((8, 8), equalize=True).pixels(np.full((9, 9), 77, np.uint8)))) == 1
+
+
+def test_a_record_from_before_equalisation_is_read():
+    record = Preprocess((8, 8)).to_dict()
+    del record["equalize"]
+    assert Preprocess.from_dict(record) == Preprocess((8, 8))

@@ -35,6 +35,20 @@ def test_a_whole_run_imports_nothing_heavy(bundle_path, tmp_path):
     assert {"numpy", "cv2"} <= set(ast.literal_eval(modules))
 
 
+def test_a_whole_run_of_clips_imports_nothing_heavy(clip_bundle_path):
+    code = (
+        "import sys\n"
+        "from rnnedge_device.cli import main\n"
+        "try:\n"
+        f"    main([{str(clip_bundle_path)!r}, '--source', 'synthetic:64x48x3', '--selftest', '--json'])\n"
+        "finally:\n"
+        "    print(sorted({name.partition('.')[0] for name in sys.modules}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not HEAVY & set(ast.literal_eval(done.stdout.splitlines()[1]))
+
+
 def test_help_loads_neither_arrays_nor_images():
     code = (
         "import sys\n"
@@ -96,6 +110,15 @@ def test_the_self_test_passes_on_tflite_runtime(other_python, bundle_path, form)
     result = json.loads(done.stdout)["selftest"]
     assert result["runtime"].startswith("tflite-runtime")
     assert result["forms"][0]["agree"] == 1
+
+
+@pytest.mark.parametrize("form", ["step", "sequence"])
+def test_the_self_test_of_a_clip_bundle_passes_on_tflite_runtime(other_python, clip_bundle_path, form):
+    done = with_tflite_runtime(
+        other_python, "-m", "rnnedge_device", clip_bundle_path, "--selftest", "--form", form, "--json"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["selftest"]["forms"][0]["agree"] == 1
 
 
 @pytest.mark.parametrize("form", ["loop", "step"])

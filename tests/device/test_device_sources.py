@@ -46,6 +46,28 @@ def test_a_folder_of_images_is_sorted_and_whole(pictures, tiny):
     assert list_images(pictures)[-1].name == "10.png"
 
 
+def test_a_folder_with_a_rate_is_a_film(pictures):
+    """A damaged frame leaves a hole in the numbers, and in the times."""
+    (pictures / "04.png").write_bytes(b"")
+    with open_source(f"{pictures}@12.5") as source:
+        frames = list(source)
+        assert (source.fps, source.timed) == (12.5, True)
+    assert [frame.ts_ms for frame in frames] == [80.0 * number for number in range(10) if number != 4]
+    with open_source(str(pictures)) as source:
+        assert (source.fps, source.timed) == (0.0, False)
+
+
+def test_a_folder_whose_name_ends_like_a_rate_is_that_folder(pictures):
+    named = pictures.rename(pictures.with_name("pictures@12"))
+    with open_source(str(named)) as source:
+        assert not source.timed
+    with open_source(f"{named}@5") as source:
+        assert [frame.ts_ms for frame in source][:2] == [0.0, 200.0]
+    for spec in (f"{named}@0", f"{named}@fast", f"{named}s@5"):
+        with pytest.raises(SourceError, match="no such file or folder"):
+            open_source(spec)
+
+
 def test_one_image(pictures, tiny):
     with open_source(str(pictures / "03.png")) as source:
         (frame,) = source

@@ -84,7 +84,7 @@ class Functions:
         return {"y": self.classify(h), "h0_next": h, "c0_next": c}
 
 
-def convert(functions, io, owner=None):
+def convert(functions, io, owner=None, optimize=True):
     """`functions`: signature name → (function, {input: shape}); several become signatures of one file."""
     module = tf.Module()
     module.owner = owner  # whose variables the functions read
@@ -98,7 +98,7 @@ def convert(functions, io, owner=None):
     folder = os.path.join(sys.argv[1], "saved_" + "_".join(functions))
     tf.saved_model.save(module, folder, signatures=concrete)
     converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(functions))
-    if "fused" not in functions:
+    if optimize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = io
     return converter.convert()
@@ -126,7 +126,7 @@ def main(out):
     )
     stock.set_weights(model.get_weights())
     fused = {"fused": (lambda x: {"y": stock(x, training=False)}, {"x": (1, ROWS, COLUMNS)})}
-    (out / "fused.tflite").write_bytes(convert(fused, tf.float32, stock))
+    (out / "fused.tflite").write_bytes(convert(fused, tf.float32, stock, optimize=False))
     np.savez(
         out / "held_out.npz",
         images=scans[TRAIN:],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import keras
 import pytest
 from models import MODELS, inputs, one_layer
 
@@ -21,6 +22,7 @@ def _cell(kind: str) -> tuple[Any, Quantized]:
 
 @cache
 def _model(name: str) -> tuple[Any, Quantized]:
+    keras.utils.set_random_seed(3)
     model = MODELS[name]()
     return model, quantize(model, inputs(model, 96), epochs=1, batch_size=32, form=("loop", "unrolled"))
 

@@ -75,6 +75,15 @@ def test_snapped_factors_round_alike_in_float32_and_in_fixed_point() -> None:
     assert differing > 0  # factors as they come do differ: the check can fail
 
 
+@pytest.mark.parametrize("factor", [0.0, 1e-20, 1e-6, 6e-5, 7.7e-5, 1.2e-4, 1.3e-4])
+def test_smallest_factors_snap_to_fractions_that_round_alike(factor: float) -> None:
+    """Of channels that hardly move their output: a fraction near by, or the smallest there is."""
+    found = snapped(factor)
+    assert margin(found, 10**7) > NEAR
+    assert found >= 6.1e-5
+    assert factor < 6.1e-5 or abs(found / factor - 1) < 1e-3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_product_of_a_cell_is_tie_free(kind: str, quantized_cell) -> None:
     _, quantized = quantized_cell(kind)

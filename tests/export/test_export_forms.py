@@ -76,7 +76,8 @@ def test_report_says_what_was_measured(name: str, quantized_model) -> None:
     _, quantized = quantized_model(name)
     report = quantized.report
     assert report["parity"]["twin_max_abs"] <= 1e-5
-    assert report["parity"]["int8_top1"] >= 0.98
+    assert report["parity"]["int8_noise"] < 0.1
+    assert report["parity"]["int8_top1"] >= 0.9  # untrained classes nearly tie
     assert report["parity"]["int8_repeatable"] is True
     assert [row["epoch"] for row in report["history"]] == [1]
     for compiled in quantized.forms:

@@ -91,7 +91,9 @@ class _Sequence(keras.utils.PyDataset):
 
 def _as_dict(batches: Batches) -> dict[bytes, int]:
     return {
-        sample.tobytes(): int(label) for x, y in batches.epoch() for sample, label in zip(x, y, strict=True)
+        sample.tobytes(): int(label)
+        for x, y, _ in batches.epoch()
+        for sample, label in zip(x, y, strict=True)
     }
 
 
@@ -124,7 +126,7 @@ class _Twice:
 
 def test_arrays_are_shuffled_and_the_order_has_a_seed() -> None:
     first, same, other = (
-        np.concatenate([x for x, _ in Batches(X, Y, 8, (8, 8), seed).epoch()]) for seed in (1, 1, 2)
+        np.concatenate([x for x, *_ in Batches(X, Y, 8, (8, 8), seed).epoch()]) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)

@@ -63,7 +63,7 @@ def _shared() -> keras.Model:
 
 def _operation() -> keras.Model:
     rows = keras.Input((6, 8))
-    return keras.Model(rows, L.Dense(2)(L.LSTM(4)(rows * 2.0)))
+    return keras.Model(rows, L.Dense(2)(L.LSTM(4)(keras.ops.maximum(rows, 0.5))))
 
 
 def _with_state() -> keras.Model:
@@ -105,7 +105,7 @@ REFUSED = {
         "'step' form",
     ),
     "shared": (_shared, "'twice' (LSTM), called more than once", "a layer of its own"),
-    "operation": (_operation, "(Multiply)", "keras.layers"),
+    "operation": (_operation, "(Maximum)", "keras.layers"),
     "initial state": (_with_state, "'fed' (GRU) with initial_state", "start from zeros"),
     "merge": (
         lambda: _merge_none(),

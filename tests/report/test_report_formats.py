@@ -21,6 +21,14 @@ from rnnedge.report import formats
         (formats.microseconds, 12_345, "12 ms"),
         (formats.microseconds, 2_100_000, "2.1 s"),
         (formats.microseconds, None, "–"),
+        (formats.milliseconds, 420.4, "420 ms"),
+        (formats.milliseconds, -80.0, "−80 ms"),
+        (formats.milliseconds, -0.3, "0 ms"),
+        (formats.milliseconds, 1000.0, "1.0 s"),
+        (formats.milliseconds, -1260, "−1.3 s"),
+        (formats.milliseconds, None, "–"),
+        (formats.tenths, 1204.46, "1,204.5"),
+        (formats.tenths, None, "–"),
         (formats.size, 812, "812 B"),
         (formats.size, 9_449, "9.4 KB"),
         (formats.size, 91_600, "92 KB"),
@@ -46,6 +54,8 @@ def test_numbers(function, value, text):
 def test_a_single_one_is_not_many():
     assert formats.counted(1, "epoch") == "1 epoch"
     assert formats.counted(1468, "step") == "1,468 steps"
+    assert formats.of_split(359, "test", "image") == "359 test images"
+    assert formats.of_split(1, "all", "clip") == "1 clip"
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import pytest
 from rnnedge.report import write_report
 from rnnedge.report.canvas import look
 from rnnedge.report.confusion import confusion
+from rnnedge.report.content import content
 from rnnedge.report.page import NAMES, render
 from rnnedge.report.record import read_record
-from rnnedge.report.samples import choose
 from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
 
@@ -49,8 +49,7 @@ def page_of(folder):
 
 def words_of(folder):
     """The page as `page_of` gives it, but without figures: drawing takes a second."""
-    found = read_record(folder)
-    return render(found, choose(found), {})
+    return render(content(read_record(folder)), {})
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +258,8 @@ def test_any_number_of_classes(tmp_path, classes):
     folder = finished_run.write(tmp_path / "run", evaluation_=finished_run.evaluation(labels))
     assert all(label in section(words_of(folder), "classes") for label in labels)
     with look():
-        drawn = confusion(read_record(folder).evaluations)
+        found = read_record(folder).evaluations
+        drawn = confusion(found.int8, found.labels)
     png = cv2.imdecode(np.frombuffer(drawn.png, np.uint8), cv2.IMREAD_COLOR)
     # Its diagonal is blue: the matrix is there, and not just its axes.
     blue = (png[..., 0] > 150) & (png[..., 2] < 80)

@@ -1,0 +1,151 @@
+"""One source's way through a clip model: frames picked, state carried and reset, events decoded."""
+
+from collections import Counter
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnedge_device.classify import Prediction
+from rnnedge_device.events import Event, EventDecoder
+from rnnedge_device.rate import FramePicker
+from rnnedge_device.scene import SceneDetector
+from rnnedge_device.source import Frame
+from rnnedge_device.stepper import RowStepper
+
+if TYPE_CHECKING:
+    from rnnedge_device.clips import ClipModel
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPrediction(Prediction):
+    """The answer of one model step.
+
+    Args:
+        ts_ms: the step's time: its frame's, or before it where a frame is held for several steps.
+        source: name of the stream.
+        events: what began or ended with this step, see `EventDecoder.step`.
+        running: labels of the events that go on.
+        reset: why the state began anew with this step: `start`, `gap`, `cut`, `demand`; "" where it was
+            carried over.
+    """
+
+    ts_ms: float
+    source: str
+    events: list[Event]
+    running: tuple[str, ...]
+    reset: str
+
+
+class ClipStream:
+    """A source's own state, picks and events. Made by `ClipModel.open_stream`.
+
+    The state begins anew on the first frame, after a gap, on a scene cut and on demand; events that run
+    then end with the last step before.
+
+    Args:
+        name: of the source.
+        resets: how often the state began anew, by reason (`start`, `gap`, `cut`, `demand`).
+    """
+
+    def __init__(self, model: "ClipModel", name: str = "") -> None:
+        clip = model.clip
+        self.name, self.resets = name, Counter[str]()
+        self._model = model
+        self._stepper = RowStepper(model.engine, model.form)
+        self._picker = FramePicker(clip.rate, clip.max_gap_ms)
+        self._detector = SceneDetector(clip.scene_cut) if clip.scene_cut else None
+        self._decoder = EventDecoder(model.labels, clip.background, clip.events)
+        self._demand = "start"
+        self._next_ms = 0.0
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Labels of the events that go on."""
+        return self._decoder.running
+
+    def reset(self) -> None:
+        """Begin anew with the next frame. Safe in a signal handler and from another thread."""
+        self._demand = self._demand or "demand"
+
+    def feed(self, frame: Frame) -> list[ClipPrediction]:
+        """A frame of the source: no step where the model's rate passes it over, normally one, or several
+        where the source is slower than the model.
+
+        Raises:
+            InputError: the image's dtype or shape is not a frame's.
+        """
+        begin, ended = perf_counter_ns(), self._begin_on_demand()
+        if self._picker.gap(frame.ts_ms):
+            ended += self._begin("gap")
+        times = self._picker.steps(frame.ts_ms)
+        if not times:
+            return []
+        pixels = self._model.preprocess.pixels(frame.image)
+        if self._detector and self._detector.cut(pixels):
+            ended += self._begin("cut")
+            self._detector.cut(pixels)
+            times = self._picker.steps(frame.ts_ms)
+        encoded = self._model.encode(pixels)
+        found = []
+        for ts_ms in times:
+            found.append(self._step(encoded, ts_ms, ended, begin))
+            ended, begin = [], perf_counter_ns()
+        return found
+
+    def step(self, pixels: NDArray[np.uint8], ts_ms: float | None = None) -> ClipPrediction:
+        """Exactly one step on a model frame, uint8 `[h, w, c]`: nothing is picked, no cut is looked for.
+
+        Args:
+            ts_ms: the step's time; None: one period of the model's rate after the last, from 0.
+
+        Raises:
+            InputError: `pixels` has another shape or dtype.
+        """
+        begin = perf_counter_ns()
+        encoded, ended = self._model.encode(pixels), self._begin_on_demand()
+        return self._step(encoded, self._next_ms if ts_ms is None else ts_ms, ended, begin)
+
+    def finish(self) -> list[Event]:
+        """The source has ended: the ends of the events that ran."""
+        return self._decoder.finish()
+
+    def _begin_on_demand(self) -> list[Event]:
+        return self._begin(self._demand) if self._demand else []
+
+    def _begin(self, reason: str) -> list[Event]:
+        ended = self._decoder.finish()
+        self._stepper.reset()
+        self._picker.reset()
+        self._decoder.reset()
+        if self._detector:
+            self._detector.reset()
+        self.resets[reason] += 1
+        self._demand, self._reason, self._next_ms = "", reason, 0.0
+        return ended
+
+    def _step(self, encoded: NDArray[Any], ts_ms: float, ended: list[Event], begin: int) -> ClipPrediction:
+        start = perf_counter_ns()
+        raw = self._stepper.feed(encoded)[0]
+        latency_us = (perf_counter_ns() - start) / 1000
+        scores = self._model.scores(raw)
+        index = int(scores.argmax())
+        events = ended + self._decoder.step(ts_ms, scores)
+        reason, self._reason = self._reason, ""
+        self._next_ms = ts_ms + 1000 / self._model.clip.rate
+        return ClipPrediction(
+            index,
+            self._model.labels[index],
+            float(scores[index]),
+            scores,
+            raw,
+            latency_us,
+            (perf_counter_ns() - begin) / 1000,
+            ts_ms,
+            self.name,
+            events,
+            self._decoder.running,
+            reason,
+        )

@@ -1,0 +1,149 @@
+"""A bundle on its sources from opening to summary: outputs, Ctrl-C, a camera that is lost."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnedge_device import sinks
+from rnnedge_device.bundle import Bundle
+from rnnedge_device.classify import Classifier, Prediction
+from rnnedge_device.clips import ClipModel
+from rnnedge_device.errors import InputError, SourceLostError
+from rnnedge_device.events import Event
+from rnnedge_device.interpreter import runtime_version
+from rnnedge_device.source import Frame, Source
+from rnnedge_device.sources import open_source
+from rnnedge_device.stream import stream
+from rnnedge_device.tally import Tally, distinct_names
+
+
+def run_session(
+    bundle: Bundle,
+    specs: Sequence[str],
+    report: Callable[[dict[str, Any]], None],
+    *,
+    form: str | None = None,
+    threads: int = 1,
+    max_frames: int | None = None,
+    jsonl: str | None = None,
+    show: bool = False,
+    save: str | None = None,
+    text: bool = False,
+) -> int:
+    """Run a bundle on sources until they end, or until Ctrl-C.
+
+    Args:
+        specs: of the sources, as `open_source` takes them.
+        report: called with the summary when it is over, after an error too, if there was a frame at all.
+        jsonl, save: files for lines and video; None for none.
+        show: windows.
+        text: lines for people on stdout.
+
+    Returns:
+        The exit code: 0, or 130 after Ctrl-C.
+
+    Raises:
+        InputError: as whatever is opened here.
+        SourceLostError: a live source stopped delivering; files and summary are whole.
+    """
+    model: Classifier | ClipModel
+    if bundle.manifest.clip is None:
+        model = Classifier(bundle, form, threads)
+    else:
+        model = ClipModel(bundle, form or "step", threads)
+    lost: SourceLostError | None = None
+    interrupted: list[int] = []
+    with contextlib.ExitStack() as opened:
+        sources = [opened.enter_context(open_source(spec)) for spec in specs]
+        tally = Tally(*sources)
+        if isinstance(model, ClipModel):
+            opened.enter_context(_usr1_resets(model.reset))
+        try:
+            with _ctrl_c_stops(sources, interrupted), contextlib.ExitStack() as stack:
+                outputs = []
+                if jsonl:
+                    outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
+                outputs += _pictures(sources, show, save, stack)
+                if text:
+                    outputs.append(stack.enter_context(sinks.text_lines()))
+                try:
+                    stream(sources, model, outputs, max_frames, tally)
+                except SourceLostError as problem:
+                    lost = problem  # what was seen before is worth its files
+        except InputError:
+            # A video cannot be made of nothing; after Ctrl-C that is no news.
+            if not interrupted or tally.frames:
+                raise
+        finally:
+            if tally.frames:
+                about = {"source": ", ".join(specs), "form": model.form.name, "runtime": runtime_version()}
+                report({**about, **tally.to_dict(), "interrupted": bool(interrupted)})
+    if lost:
+        raise lost
+    return 130 if interrupted else 0
+
+
+def _pictures(
+    sources: list[Source], show: bool, save: str | None, stack: contextlib.ExitStack
+) -> list[sinks.Sink]:
+    """A video and a window for each source."""
+    found = []
+    for number, (source, name) in enumerate(zip(sources, distinct_names(sources), strict=True), start=1):
+        own = []
+        if save:
+            path = Path(save)
+            path = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+            own.append(sinks.video_file(str(path), source.fps))
+        if show:
+            own.append(sinks.window(f"rnnedge: {name}", source.stop))
+        if len(sources) == 1:
+            found += [stack.enter_context(picture) for picture in own]
+        else:
+            found += [sinks.of_source(name, _from_first_frame(picture, stack)) for picture in own]
+    return found
+
+
+def _from_first_frame(
+    picture: contextlib.AbstractContextManager[sinks.Sink], stack: contextlib.ExitStack
+) -> sinks.Sink:
+    """Opened when there is something to show: one source without frames must not cost the others their files."""
+    opened: list[sinks.Sink] = []
+
+    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
+        if not opened:
+            opened.append(stack.enter_context(picture))
+        opened[0](frame, prediction, event)
+
+    return write
+
+
+@contextlib.contextmanager
+def _usr1_resets(reset: Callable[[], None]) -> Iterator[None]:
+    """For whoever knows that the scene has changed: kill -USR1."""
+    if not hasattr(signal, "SIGUSR1"):
+        yield
+        return
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: reset())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@contextlib.contextmanager
+def _ctrl_c_stops(sources: list[Source], caught: list[int]) -> Iterator[None]:
+    """The first Ctrl-C ends the stream between two frames, so that files are whole; a second one kills."""
+
+    def stop(number: int, frame: Any) -> None:
+        caught.append(number)
+        for source in sources:
+            source.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,125 @@
+"""The clips job, end to end: train, quantise, pack, and stream a film of motions through the bundle."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from rnnedge.clips.event_scores import detections, score_events
+from rnnedge.clips.quantize import ClipOutcome, quantize_clips
+from rnnedge.data.clips import Truth
+from rnnedge.data.motion import NAMES, motion_video
+from rnnedge.demo import SIDE
+from rnnedge.recipes import load_recipe
+from rnnedge.runs import Run, Say, write_json
+from rnnedge.training import train
+from rnnedge.training.progress import ProgressBar
+from rnnedge_device.bundle import read_bundle
+from rnnedge_device.clips import ClipModel
+from rnnedge_device.errors import InputError
+from rnnedge_device.files import atomic_path
+from rnnedge_device.sinks import Film, Sink, json_lines, video_file
+from rnnedge_device.sources import open_source
+from rnnedge_device.stream import stream
+
+MOTIONS = 24
+FPS = 20.0  # of the film: twice the model's rate, so that every other frame is passed over
+
+
+def run_clip_demo(
+    recipe_name: str, out: Path, overrides: tuple[str, ...], say: Say, bar: ProgressBar
+) -> dict[str, Any]:
+    """Run the whole road into ``out`` and return what ``summary.json`` holds.
+
+    Writes ``report.html``, the bundle, ``camera.mp4`` (the input), ``stream.mp4`` (annotated), ``events.jsonl`` and
+    ``summary.json``, beside what ``rnnedge train`` and ``rnnedge quantize`` write.
+
+    Raises:
+        InputError: the recipe is none of a clip model on ``motion``.
+    """
+    begin = time.monotonic()
+    recipe = load_recipe(recipe_name, overrides)
+    if recipe.task != "clips" or recipe.data.name != "motion":
+        raise InputError(
+            f"--recipe {recipe_name}: model.kind={recipe.model.kind!r}, data.name={recipe.data.name!r}; "
+            "the clips demo takes a recipe of kind 'clip_rnn' on 'motion'"
+        )
+    say(f"1/4 train {recipe.name} on {recipe.data.name}")
+    train(recipe, out, overwrite=True, bar=bar)
+    run = Run.open(out)
+    say("2/4 fine-tune quantisation-aware, convert to int8, audit")
+    outcome = quantize_clips(run, baseline=True, say=say)
+    say("3/4 stream a film of motions through the bundle")
+    streamed = stream_film(outcome.bundle, out)
+    summary = {
+        **_figures(outcome, recipe.name),
+        "stream": streamed,
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+    write_json(out / "summary.json", summary)
+    say("4/4 report")
+    from rnnedge.report import write_report
+
+    write_report(out)
+    return summary
+
+
+def _figures(outcome: ClipOutcome, recipe: str) -> dict[str, Any]:
+    figures = outcome.to_dict()
+    keys = (
+        "data",
+        "clip_accuracy",
+        "balanced",
+        "agreement",
+        "stream_equals_batch",
+        "step_us",
+        "window_us",
+        "size_bytes",
+    )
+    return {"recipe": recipe, **{key: figures[key] for key in keys}}
+
+
+def stream_film(bundle: Path, out: Path) -> dict[str, Any]:
+    """Film motions one after another, play the film through the bundle on the device's code, score its events."""
+    film = out / "camera.mp4"
+    truths = write_film(film)
+    model = ClipModel(read_bundle(bundle))
+    events: list[dict[str, Any]] = []
+
+    def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
+        if "event" in event:
+            events.append(event)
+
+    sinks: list[Sink] = [remember]
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(str(film)))
+        sinks.append(stack.enter_context(json_lines(str(out / "events.jsonl"))))
+        sinks.append(stack.enter_context(video_file(str(out / "stream.mp4"), source.fps)))
+        counts = stream(source, model, sinks)
+    found = detections(events, NAMES)
+    hours = truths[-1].end_ms / 3_600_000
+    figures = score_events([found], [truths], hours, NAMES)
+    keys = ("precision", "recall", "f1", "delay_ms", "events", "detections")
+    return {
+        **{key: counts[key] for key in ("frames", "steps", "fps", "dropped", "resets")},
+        "events": {key: figures[key] for key in keys},
+    }
+
+
+def write_film(path: Path) -> tuple[Truth, ...]:
+    """Motions of held-out scans one after another, each a scene of its own, as MP4; when each began and ended."""
+    video = motion_video(MOTIONS, fps=FPS)
+    factor = -(-SIDE // video.frames.shape[1])
+    with atomic_path(path) as temporary:
+        film = Film(temporary, "mp4v", FPS)
+        for image in video.frames:
+            frame: Any = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
+            film.add(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+        film.release()
+        film.check()
+    return video.truths

@@ -1,0 +1,50 @@
+"""The training clips as batches for quantisation-aware fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rnnedge.data.clip_batches import ClipBatches, class_weights
+from rnnedge.data.clips import ClipSet
+from rnnedge.recipes import Recipe
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class ClipEpochs:
+    """Windows of clips, batch by batch ``(frames [B, L, h, w, c], y [B, L], w [B, L])``, anew on each pass.
+
+    Every window begins from a fresh state, also where training carried it over: the exported graph is the same.
+    """
+
+    def __init__(self, recipe: Recipe, clips: ClipSet, batch_size: int, *, augment: bool = True) -> None:
+        self._recipe, self._clips, self._batch_size, self._augment = recipe, clips, batch_size, augment
+        balanced = recipe.train.class_weight == "balanced"
+        self._weights = class_weights(clips, recipe.clip.head) if balanced else None
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        share = self._recipe.train.whole_share
+        return ClipBatches.count(
+            self._clips, self._batch_size, self._recipe.clip.options(), whole_share=share
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        self._epoch += 1
+        batches = ClipBatches(
+            self._clips,
+            self._recipe.preprocess(),
+            self._batch_size,
+            self._recipe.clip.options(),
+            augment=self._recipe.clip_augmentation() if self._augment else None,
+            weights=self._weights,
+            frame_weight=self._recipe.train.frame_weight,
+            whole_share=self._recipe.train.whole_share,
+            seed=self._recipe.train.seed,
+            epoch=self._epoch,
+        )
+        for index in range(len(batches)):
+            (frames, _, _), y, w = batches[index]
+            yield frames, y, w

@@ -1,0 +1,37 @@
+"""The checks of the models' arguments: each refusal names the argument, its value and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rnnedge_device.errors import InputError
+
+
+def checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """``(h, w, c)`` of a preprocessed image."""
+    sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
+    if len(sizes) != 3 or not whole or sizes[2] not in (1, 3):
+        raise InputError(
+            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey) or 3 (colour)"
+        )
+    return sizes
+
+
+def check_whole(argument: str, value: Any, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{argument}={value!r}: must be a whole number of at least {least}")
+
+
+def check_choice(argument: str, value: Any, allowed: Sequence[str]) -> None:
+    """Refuse a word that is not one of those allowed."""
+    if value not in allowed:
+        raise InputError(f"{argument}={value!r}: must be one of {', '.join(allowed)}")
+
+
+def check_share(argument: str, value: Any) -> None:
+    """Refuse what is not a number from 0 to below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise InputError(f"{argument}={value!r}: must be a number from 0 to below 1")

@@ -1,0 +1,131 @@
+"""``clip_rnn``: a frame encoder, then a recurrent network over time, with class scores at every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rnnedge.backend import use_backend
+from rnnedge.models.arguments import check_choice, check_share, check_whole, checked_shape
+from rnnedge.models.encoders import MOBILENETS, cnn_encoder, mobilenet_encoder, row_encoder
+from rnnedge.models.per_frame import PerFrame
+from rnnedge.models.recurrent import CELLS, recurrent_layer
+from rnnedge_device.errors import InputError
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+
+ENCODERS = ("row_rnn", "cnn", *MOBILENETS)
+
+
+def clip_rnn(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    length: int | None = None,
+    encoder: str = "cnn",
+    cell: str = "gru",
+    units: int = 64,
+    layers: int = 1,
+    dropout: float = 0.0,
+    encoder_cell: str = "gru",
+    encoder_units: int = 64,
+    rows_per_step: int = 1,
+    filters: Sequence[int] = (16, 24, 32, 48),
+    features: int = 0,
+    separable: bool = True,
+    alpha: float = 0.35,
+    minimalistic: bool = False,
+    weights: str = "",
+    name: str = "clip_rnn",
+) -> keras.Model:
+    """Build the model. Input float32 ``[B, T, h, w, c]``, output logits ``[B, T, classes]``.
+
+    The model is causal: the logits at a frame depend on that frame and those before it. It is a chain of layers:
+    ``encoder`` (a :class:`PerFrame`), ``dropout``, then ``gru_0``, ``dropout_0``, ... and ``logits``.
+
+    Args:
+        input_shape: ``(h, w, c)`` of a preprocessed frame; c is 1 (grey) or 3 (colour).
+        classes: number of classes, at least 2.
+        length: T, or None for clips of any length.
+        encoder: ``row_rnn`` (a recurrent network over the frame's rows), ``cnn`` (small, depthwise-separable),
+            ``mobilenet_v2`` or ``mobilenet_v3`` (small; RGB from -1 to 1).
+        cell: ``simple_rnn``, ``lstm`` or ``gru`` of the recurrent layers over time.
+        units: state size of each of them.
+        layers: how many are stacked; 0 is a model without a memory, the baseline that a single frame allows.
+        dropout: rate behind the encoder and behind each of them, 0 to below 1.
+        encoder_cell, encoder_units, rows_per_step: of ``row_rnn``: its cell, its state size and the rows that make
+            one of its steps.
+        filters: of ``cnn``: the filters of each block; every block halves the frame.
+        features: of ``cnn``: 0 averages what is left of the frame, which forgets where things are; else a dense layer
+            of so many units over all of it.
+        separable: of ``cnn``: False makes every block a plain 3x3 convolution.
+        alpha: of ``mobilenet_*``: the width.
+        minimalistic: of ``mobilenet_v3``: no squeeze-and-excite, no hard swish.
+        weights: of ``mobilenet_*``: ``""``, ``"imagenet"`` or a file; with weights, normalisation is frozen.
+
+    Raises:
+        InputError: an argument is out of range; the message names it, its value and what is allowed.
+
+    Example:
+        >>> clip_rnn((32, 32, 1), 5, encoder="row_rnn", units=32).output_shape
+        (None, None, 5)
+    """
+    shape = checked_shape(input_shape)
+    for argument, value in (
+        ("units", units),
+        ("encoder_units", encoder_units),
+        ("rows_per_step", rows_per_step),
+    ):
+        check_whole(argument, value, 1)
+    check_whole("classes", classes, 2)
+    check_whole("layers", layers, 0)
+    check_whole("features", features, 0)
+    if length is not None:
+        check_whole("length", length, 1)
+    check_choice("encoder", encoder, ENCODERS)
+    check_choice("cell", cell, CELLS)
+    check_choice("encoder_cell", encoder_cell, CELLS)
+    check_share("dropout", dropout)
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
+        raise InputError(f"alpha={alpha!r}: must be a number above 0")
+
+    if encoder == "row_rnn":
+        inner = row_encoder(shape, encoder_cell, encoder_units, rows_per_step)
+    elif encoder == "cnn":
+        inner = cnn_encoder(shape, _checked_filters(filters), features, separable)
+    else:
+        inner = mobilenet_encoder(encoder, shape, alpha, weights, minimalistic)
+    chain: list[Any] = [PerFrame(inner, name="encoder")]
+    if dropout:
+        chain.append(keras.layers.Dropout(dropout, name="dropout"))
+    for index in range(layers):
+        chain.append(recurrent_layer(cell, units, sequences=True, name=f"{cell}_{index}"))
+        if dropout:
+            chain.append(keras.layers.Dropout(dropout, name=f"dropout_{index}"))
+    # float32 under mixed precision too: a softmax of half-precision logits loses the small classes.
+    chain.append(keras.layers.Dense(classes, dtype="float32", name="logits"))
+    return _chained(chain, (length, *shape), name)
+
+
+def fixed_length(model: keras.Model, length: int) -> keras.Model:
+    """The same layers and weights for clips of ``length`` frames: ``[B, length, h, w, c]`` to ``[B, length, K]``."""
+    check_whole("length", length, 1)
+    return _chained(model.layers[1:], (length, *model.input_shape[2:]), model.name)
+
+
+def _chained(layers: Sequence[Any], shape: tuple[int | None, ...], name: str) -> keras.Model:
+    frames = keras.Input(shape, name="frames")
+    x = frames
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(frames, x, name=name)
+
+
+def _checked_filters(filters: Sequence[int]) -> list[int]:
+    if isinstance(filters, str) or not isinstance(filters, Sequence) or not filters:
+        raise InputError(f"filters={filters!r}: must be a list of filter counts, one a block")
+    for index, count in enumerate(filters):
+        check_whole(f"filters[{index}]", count, 1)
+    return list(filters)
