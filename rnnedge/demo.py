@@ -18,6 +18,7 @@ from rnnedge.training import train
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.classify import Classifier
+from rnnedge_device.clips import ClipModel
 from rnnedge_device.files import atomic_path
 from rnnedge_device.sinks import Film, Sink, json_lines, video_file
 from rnnedge_device.sources import open_source
@@ -80,18 +81,12 @@ def stream_video(dataset: Dataset, bundle: Path, out: Path) -> dict[str, Any]:
     """
     film = out / "camera.mp4"
     write_film(dataset, film)
-    classifier = Classifier(read_bundle(bundle))
     seen: list[str] = []
 
     def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
         seen.append(prediction.label)
 
-    sinks: list[Sink] = [remember]
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(str(film)))
-        sinks.append(stack.enter_context(json_lines(str(out / "events.jsonl"))))
-        sinks.append(stack.enter_context(video_file(str(out / "stream.mp4"), source.fps)))
-        counts = stream(source, classifier, sinks)
+    counts = play(film, Classifier(read_bundle(bundle)), out, remember)
     truth = [dataset.names[label] for label in dataset.labels for _ in range(HOLD)]
     right = sum(a == b for a, b in zip(seen, truth, strict=True))
     return {
@@ -100,6 +95,15 @@ def stream_video(dataset: Dataset, bundle: Path, out: Path) -> dict[str, Any]:
         "fps": counts["fps"],
         "dropped": counts["dropped"],
     }
+
+
+def play(film: Path, model: Classifier | ClipModel, out: Path, sink: Sink) -> dict[str, Any]:
+    """Stream a film through a model into ``events.jsonl``, ``stream.mp4`` and ``sink``; the summary of ``stream``."""
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(open_source(str(film)))
+        events = stack.enter_context(json_lines(str(out / "events.jsonl")))
+        video = stack.enter_context(video_file(str(out / "stream.mp4"), source.fps))
+        return stream(source, model, [sink, events, video])
 
 
 def write_film(dataset: Dataset, path: Path) -> None:

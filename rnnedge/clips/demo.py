@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rnnedge.clips.event_scores import detections, score_events
 from rnnedge.clips.quantize import ClipOutcome, quantize_clips
 from rnnedge.data.clips import Truth
 from rnnedge.data.motion import NAMES, motion_video
-from rnnedge.demo import SIDE
+from rnnedge.demo import SIDE, play
 from rnnedge.recipes import load_recipe
 from rnnedge.runs import Run, Say, write_json
 from rnnedge.training import train
@@ -23,9 +22,7 @@ from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks import Film, Sink, json_lines, video_file
-from rnnedge_device.sources import open_source
-from rnnedge_device.stream import stream
+from rnnedge_device.sinks import Film
 
 MOTIONS = 24
 FPS = 20.0  # of the film: twice the model's rate, so that every other frame is passed over
@@ -88,19 +85,13 @@ def stream_film(bundle: Path, out: Path) -> dict[str, Any]:
     """Film motions one after another, play the film through the bundle on the device's code, score its events."""
     film = out / "camera.mp4"
     truths = write_film(film)
-    model = ClipModel(read_bundle(bundle))
     events: list[dict[str, Any]] = []
 
     def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
         if "event" in event:
             events.append(event)
 
-    sinks: list[Sink] = [remember]
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(open_source(str(film)))
-        sinks.append(stack.enter_context(json_lines(str(out / "events.jsonl"))))
-        sinks.append(stack.enter_context(video_file(str(out / "stream.mp4"), source.fps)))
-        counts = stream(source, model, sinks)
+    counts = play(film, ClipModel(read_bundle(bundle)), out, remember)
     found = detections(events, NAMES)
     hours = truths[-1].end_ms / 3_600_000
     figures = score_events([found], [truths], hours, NAMES)

@@ -168,6 +168,14 @@ def test_channels_fitted_for_int8_compute_what_they_did() -> None:
     assert np.asarray(twin(x)).std() > 0.05
 
 
+def test_a_dead_channel_stays_dead_whatever_its_scale() -> None:
+    _, quantized, _ = _made()["gru", "cnn"]
+    for _, op in read_model(quantized.tflite).operators:
+        if op.name == "CONV_2D":
+            real = np.abs(op.inputs[1].values()).max(axis=(1, 2, 3)) * np.array(op.inputs[1].scales)
+            assert real[0] < 2.0**-9 * real.max()
+
+
 @cache
 def _whole() -> tuple[keras.Model, Quantized]:
     """By ``quantize`` itself: rows read both ways, a layer per frame, two cells over time, a fine-tuned epoch."""

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from drawn_clips import drawn_clips, ramps, sessions, tiny_events
 from test_backend import BLOCKED
 from test_resume import StopAt, assert_same_training
 from tiny import history, python
-from tiny_clips import ramps, sessions, tiny_clips, tiny_events
 
 from rnnedge.data.batches import to_inputs
 from rnnedge.models import clip_rnn, load_model
@@ -37,7 +37,7 @@ def films(tmp_path_factory):
 @pytest.mark.parametrize(("encoder", "epochs"), [("row_rnn", 14), ("cnn", 40)])
 def test_it_learns_what_one_frame_cannot_tell(tmp_path, clips, encoder, epochs):
     model = [f"model.encoder={encoder}", "model.filters=[8, 8]", "model.dropout=0.0"]
-    recipe = tiny_clips(clips, *model, f"train.epochs={epochs}")
+    recipe = drawn_clips(clips, *model, f"train.epochs={epochs}")
     result = train(recipe, tmp_path)
     assert result.val_accuracy > 0.85  # chance is a half
     assert load_result(tmp_path) == result
@@ -69,7 +69,7 @@ def test_events_are_learnt_frame_by_frame(tmp_path, films, carry):
 def wholes(tmp_path_factory, clips, films):
     """Two trainings that nothing interrupts."""
     out = tmp_path_factory.mktemp("wholes")
-    train(tiny_clips(clips), out / "clips")
+    train(drawn_clips(clips), out / "clips")
     train(tiny_events(films), out / "events")
     return out
 
@@ -79,7 +79,7 @@ def wholes(tmp_path_factory, clips, films):
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(
     tmp_path, wholes, clips, films, task, fraction, finished
 ):
-    recipe = tiny_clips(clips) if task == "clips" else tiny_events(films)
+    recipe = drawn_clips(clips) if task == "clips" else tiny_events(films)
     steps = load_result(wholes / task).steps
     with pytest.raises(KeyboardInterrupt):
         train(recipe, tmp_path, bar=StopAt(round(steps * fraction) + 1))
@@ -104,20 +104,20 @@ def test_a_carried_state_is_resumed_in_the_middle_of_a_film(tmp_path, wholes, fi
 def test_keep_last_keeps_the_last_epoch(tmp_path, clips):
     # At this rate nothing moves in float32: the first epoch stays the best one.
     still = ["train.learning_rate=1e-30", "train.optimizer=sgd"]
-    result = train(tiny_clips(clips, *still, "train.keep=last"), tmp_path)
+    result = train(drawn_clips(clips, *still, "train.keep=last"), tmp_path)
     assert result.best_epoch == result.epochs == 3
     assert result.val_accuracy == float(history(tmp_path)[-1]["val_accuracy"])
-    assert train(tiny_clips(clips, *still), tmp_path, overwrite=True).best_epoch == 1
+    assert train(drawn_clips(clips, *still), tmp_path, overwrite=True).best_epoch == 1
 
 
 def test_balanced_classes(clips):
-    recipe = tiny_clips(clips, "train.class_weight=balanced")
+    recipe = drawn_clips(clips, "train.class_weight=balanced")
     weights = ClipProblem(recipe)._weights
     labels = recipe_clips(recipe, "train").labels
     assert weights[labels].mean() == pytest.approx(1)
     sums = np.bincount(labels, weights[labels])
     assert sums[0] == pytest.approx(sums[1], rel=1e-5)
-    assert ClipProblem(tiny_clips(clips, "train.class_weight=none"))._weights is None
+    assert ClipProblem(drawn_clips(clips, "train.class_weight=none"))._weights is None
 
 
 def test_balanced_images_change_the_training(tmp_path):
@@ -147,7 +147,7 @@ def test_logits_of_whole_clips_however_long(clips, films):
 
     recipe = tiny_events(films)
     model = clip_rnn((8, 8, 1), 3, encoder="cnn", filters=[4], units=5, layers=2)
-    both = [*recipe_clips(recipe, "train").clips[:3], *recipe_clips(tiny_clips(clips), "train").clips[:30]]
+    both = [*recipe_clips(recipe, "train").clips[:3], *recipe_clips(drawn_clips(clips), "train").clips[:30]]
     assert len({len(clip) for clip in both}) > 4
     assert sum(map(len, both)) > clip_logits.FRAMES
     found = ClipLogits(model, recipe.preprocess())(both)
@@ -162,7 +162,7 @@ def test_trains_and_resumes_clips_on_jax_without_tensorflow(tmp_path, films):
         BLOCKED
         + """
     import pathlib
-    from tiny_clips import tiny_events
+    from drawn_clips import tiny_events
     from rnnedge.backend import use_backend
     from rnnedge.training import train
     from test_resume import StopAt, assert_same_training

@@ -55,7 +55,7 @@ def sessions(folder, count=12, frames=60):
     return folder
 
 
-def tiny_clips(folder, *overrides):
+def drawn_clips(folder, *overrides):
     """A recipe for :func:`ramps` that trains in seconds, with everything that makes an exact resume hard."""
     return load_recipe("videos", [*TINY, f"data.name=videos:{folder}", *overrides])
 
