@@ -42,7 +42,7 @@ def _bundle(file: Path) -> dict[str, Any]:
     manifest = bundle.manifest.to_dict()
     forms = {
         form.name: {
-            **_tflite(bundle.members[form.file]),
+            **_tflite(bundle.members[form.file], form.signature),
             "file": form.file,
             "states": [state.to_dict() for state in form.states],
             "scan": form.scan.to_list(),
@@ -64,11 +64,12 @@ def _bundle(file: Path) -> dict[str, Any]:
     return {**{key: manifest[key] for key in keys}, "files": manifest["files"], "forms": forms}
 
 
-def _tflite(data: bytes) -> dict[str, Any]:
+def _tflite(data: bytes, only: str | None = None) -> dict[str, Any]:
+    """The facts of a file, or of one of its signatures."""
     from rnnedge_export import audit, read_model
 
     model = read_model(data)
-    result = audit(data, int8=False).to_dict()
+    result = audit(data, int8=False, signature=only).to_dict()
     constants = [t for graph in model.subgraphs for t in graph.tensors if t.constant]
     return {
         "size_bytes": len(data),
@@ -78,6 +79,7 @@ def _tflite(data: bytes) -> dict[str, Any]:
                 "outputs": {name: _tensor(t) for name, t in signature.outputs.items()},
             }
             for signature in model.signatures
+            if only in (None, signature.key)
         },
         "subgraphs": len(model.subgraphs),
         "constant_bytes": sum(len(t.data) for t in constants),
