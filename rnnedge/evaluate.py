@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,13 +96,7 @@ def evaluate_bundle(
     from rnnedge_device.classify import Classifier
 
     labels = list(bundle.manifest.labels)
-    unknown = sorted(set(dataset.names) - set(labels))
-    if unknown:
-        raise InputError(
-            f"{dataset.name}: has classes the bundle does not know: {', '.join(unknown[:5])}; "
-            f"its labels are {', '.join(labels[:20])}"
-        )
-    to_bundle = np.array([labels.index(name) for name in dataset.names])
+    to_bundle = class_numbers(dataset, labels)
     matched = Dataset(
         dataset.images,
         to_bundle[dataset.labels],
@@ -116,6 +111,21 @@ def evaluate_bundle(
     predicted = np.array([p.index for p in predictions])
     latency = float(np.median([p.latency_us for p in predictions]))
     return score(matched, predicted, classes=len(labels), form=classifier.form.name, latency=latency)
+
+
+def class_numbers(dataset: Dataset | ClipSet, labels: Sequence[str]) -> np.ndarray:
+    """Which of a model's ``labels`` each class of a data set is, int64 ``[K]``, matched by name.
+
+    Raises:
+        InputError: a class that is none of the labels.
+    """
+    unknown = sorted(set(dataset.names) - set(labels))
+    if unknown:
+        raise InputError(
+            f"{dataset.name}: has classes the bundle does not know: {', '.join(unknown[:5])}; "
+            f"its labels are {', '.join(labels[:20])}"
+        )
+    return np.array([list(labels).index(name) for name in dataset.names], np.int64)
 
 
 def score(

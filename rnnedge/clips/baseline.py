@@ -44,16 +44,16 @@ def memoryless_scores(recipe: Recipe, clips: ClipSet, bar: ProgressBar | None = 
 
 
 def single_frame(scores: list[np.ndarray], clips: ClipSet) -> dict[str, Any]:
-    """How often one frame gives away its clip's label: ``{"accuracy", "best_frame", "frames"}``.
+    """How often one frame gives away its label: ``{"accuracy", "best_frame", "frames"}``, over frames that have one.
 
-    ``accuracy`` is over all frames; ``best_frame`` the better of a clip's first and last frame, if a motion's ends
-    told more than its middle.
+    ``best_frame`` is the better of a clip's first and last frame, if a motion's ends told more than its middle.
     """
-    labels = clips.labels
-    right = [s.argmax(axis=1) == label for s, label in zip(scores, labels, strict=True)]
-    first, last = (float(np.mean([row[at] for row in right])) for at in (0, -1))
-    return {
-        "accuracy": float(np.mean(np.concatenate(right))),
-        "best_frame": max(first, last),
-        "frames": int(sum(map(len, right))),
-    }
+    right, there = [], []
+    for s, clip in zip(scores, clips.clips, strict=True):
+        right.append(s.argmax(axis=1) == clip.labels)
+        there.append(clip.labels >= 0)
+    ends = [
+        float(np.mean([r[at] for r, t in zip(right, there, strict=True) if t[at]] or [0.0])) for at in (0, -1)
+    ]
+    told = np.concatenate(right)[np.concatenate(there)]
+    return {"accuracy": float(told.mean()), "best_frame": max(ends), "frames": len(told)}

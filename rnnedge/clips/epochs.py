@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnnedge.data.clip_batches import ClipBatches, class_weights
+from rnnedge.data.clip_batches import ClipBatches
 from rnnedge.data.clips import ClipSet
 from rnnedge.recipes import Recipe
+from rnnedge.training.clip_problem import recipe_batches, recipe_weights
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -19,10 +20,9 @@ class ClipEpochs:
     Every window begins from a fresh state, also where training carried it over: the exported graph is the same.
     """
 
-    def __init__(self, recipe: Recipe, clips: ClipSet, batch_size: int, *, augment: bool = True) -> None:
-        self._recipe, self._clips, self._batch_size, self._augment = recipe, clips, batch_size, augment
-        balanced = recipe.train.class_weight == "balanced"
-        self._weights = class_weights(clips, recipe.clip.head) if balanced else None
+    def __init__(self, recipe: Recipe, clips: ClipSet, batch_size: int) -> None:
+        self._recipe, self._clips, self._batch_size = recipe, clips, batch_size
+        self._weights = recipe_weights(recipe, clips)
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -33,17 +33,8 @@ class ClipEpochs:
 
     def __iter__(self) -> Iterator[Batch]:
         self._epoch += 1
-        batches = ClipBatches(
-            self._clips,
-            self._recipe.preprocess(),
-            self._batch_size,
-            self._recipe.clip.options(),
-            augment=self._recipe.clip_augmentation() if self._augment else None,
-            weights=self._weights,
-            frame_weight=self._recipe.train.frame_weight,
-            whole_share=self._recipe.train.whole_share,
-            seed=self._recipe.train.seed,
-            epoch=self._epoch,
+        batches = recipe_batches(
+            self._recipe, self._clips, self._batch_size, self._weights, epoch=self._epoch
         )
         for index in range(len(batches)):
             (frames, _, _), y, w = batches[index]

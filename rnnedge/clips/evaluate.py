@@ -11,13 +11,12 @@ import numpy as np
 from rnnedge.clips.event_scores import hours_of, score_events
 from rnnedge.clips.streamed import Streamed, answer, decode, stream_clip
 from rnnedge.data.clips import UNLABELLED, Clip, ClipSet
-from rnnedge.evaluate import Evaluation, score
+from rnnedge.evaluate import Evaluation, class_numbers, score
 from rnnedge.recipes import Recipe
 from rnnedge.recipes.schema import ClipRnn
 from rnnedge_device.classify import probabilities
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.clips import ClipModel
-from rnnedge_device.errors import InputError
 from rnnedge_device.manifest import Manifest
 
 
@@ -147,13 +146,7 @@ def matched(clips: ClipSet, labels: Sequence[str]) -> ClipSet:
     """
     if clips.names == list(labels):
         return clips
-    unknown = sorted(set(clips.names) - set(labels))
-    if unknown:
-        raise InputError(
-            f"{clips.name}: has classes the model does not know: {', '.join(unknown[:5])}; "
-            f"its labels are {', '.join(labels[:20])}"
-        )
-    to = np.array([list(labels).index(name) for name in clips.names] + [UNLABELLED])  # -1 stays -1
+    to = np.append(class_numbers(clips, labels), UNLABELLED)  # -1 stays -1
     renamed = [
         replace(
             clip,

@@ -35,8 +35,7 @@ class ClipProblem(Problem):
         self.counts = {"train": len(self._train), "val": len(self._val)}
         self.skipped = len(self._train.skipped) + len(self._val.skipped)
         self._options, self._preprocess = recipe.clip.options(), recipe.preprocess()
-        balanced = recipe.train.class_weight == "balanced"
-        self._weights = class_weights(self._train, recipe.clip.head) if balanced else None
+        self._weights = recipe_weights(recipe, self._train)
         t = recipe.train
         self.steps = ClipBatches.count(self._train, t.batch_size, self._options, t.carry, t.whole_share)
         self.kept = build_model(recipe, len(self.names))
@@ -61,17 +60,12 @@ class ClipProblem(Problem):
     def batches(self, epoch: int, start: int) -> ClipBatches:
         """See :class:`Problem`."""
         t = self.recipe.train
-        return ClipBatches(
+        return recipe_batches(
+            self.recipe,
             self._train,
-            self._preprocess,
             t.batch_size,
-            self._options,
-            augment=self.recipe.clip_augmentation(),
-            weights=self._weights,
-            frame_weight=t.frame_weight,
-            whole_share=t.whole_share,
+            self._weights,
             carry=t.carry,
-            seed=t.seed,
             epoch=epoch,
             start=start,
             workers=2,
@@ -113,6 +107,29 @@ def recipe_clips(recipe: Recipe, split: str, *, strict: bool = False) -> ClipSet
         fold=d.fold,
         folds=d.folds,
         strict=strict,
+    )
+
+
+def recipe_weights(recipe: Recipe, clips: ClipSet) -> np.ndarray | None:
+    """The classes' weights float32 ``[K]`` on these clips; None where the recipe asks for none."""
+    return class_weights(clips, recipe.clip.head) if recipe.train.class_weight == "balanced" else None
+
+
+def recipe_batches(
+    recipe: Recipe, clips: ClipSet, batch_size: int, weights: np.ndarray | None, **options: Any
+) -> ClipBatches:
+    """An epoch of clips as a recipe has them; ``options`` are :class:`ClipBatches`' own: carry, epoch, start, ..."""
+    return ClipBatches(
+        clips,
+        recipe.preprocess(),
+        batch_size,
+        recipe.clip.options(),
+        augment=recipe.clip_augmentation(),
+        weights=weights,
+        frame_weight=recipe.train.frame_weight,
+        whole_share=recipe.train.whole_share,
+        seed=recipe.train.seed,
+        **options,
     )
 
 

@@ -56,6 +56,8 @@ def test_pretrained_mobilenet_v2_keeps_its_features(photos: np.ndarray, real_dat
 
 
 def test_mobilenet_v3_with_hard_swish_and_squeeze_and_excite(photos: np.ndarray) -> None:
+    """Random weights, without any training int8: 0.83 to 0.95 by their draw, so that the draw is fixed."""
+    keras.utils.set_random_seed(4)
     encoder = keras.applications.MobileNetV3Small(
         input_shape=(SIDE, SIDE, 3),
         include_top=False,
