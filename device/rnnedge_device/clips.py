@@ -90,7 +90,11 @@ class ClipModel:
             stream.reset()
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """A model frame, uint8 `[h, w, c]`, as the step takes it: `[1, h, w, c]` in the border's dtype."""
+        """A model frame, uint8 `[h, w, c]`, as the step takes it: `[1, h, w, c]` in the border's dtype.
+
+        Raises:
+            InputError: `pixels` has another shape or dtype.
+        """
         if pixels.shape != self.preprocess.shape or pixels.dtype != np.uint8:
             raise InputError(
                 f"pixels: {pixels.dtype} {pixels.shape}: must be uint8 {list(self.preprocess.shape)}"
@@ -114,16 +118,21 @@ class ClipModel:
             BundleError: the bundle has no `sequence` form.
             InputError: `pixels` has another shape or dtype.
         """
+        if pixels.shape[1:] != self.preprocess.shape or pixels.dtype != np.uint8:
+            shape = ", ".join(map(str, self.preprocess.shape))
+            raise InputError(f"pixels: {pixels.dtype} {pixels.shape}: must be uint8 [N, {shape}]")
         engine, form = self._sequence
+        if not len(pixels):
+            return np.empty((0, len(self.labels)), self._y.dtype)
         chunks, rest = RowStepper(engine, form), RowStepper(self.engine, self.form)
-        length, outputs = form.input("x").shape[1], []
-        frames = [self.encode(frame) for frame in pixels]
+        frames, outputs = self.preprocess.look_up(pixels, self._table), []
+        length = form.input("x").shape[1]
         whole = len(frames) - len(frames) % length
         for begin in range(0, whole, length):
-            outputs.append(chunks.feed(np.stack(frames[begin : begin + length], axis=1))[0])
+            outputs.append(chunks.feed(frames[np.newaxis, begin : begin + length])[0])
         rest.states = chunks.states
-        outputs += [rest.feed(frame) for frame in frames[whole:]]
-        return np.concatenate([np.empty((0, len(self.labels)), self._y.dtype), *outputs])
+        outputs += [rest.feed(frame[np.newaxis]) for frame in frames[whole:]]
+        return np.concatenate(outputs)
 
     @cached_property
     def _sequence(self) -> tuple[Engine, Form]:

@@ -110,8 +110,9 @@ class Preprocess:
         return result
 
     def look_up(self, pixels: NDArray[np.uint8], table: NDArray[Any]) -> NDArray[Any]:
-        """`table [256, C]` applied to `pixels [h, w, C]`; the result has the table's dtype."""
-        found: NDArray[Any] = cv2.LUT(pixels, table.reshape(256, 1, self.channels)).reshape(pixels.shape)
+        """`table [256, C]` applied to `pixels [..., w, C]`; the result has the table's dtype."""
+        rows = pixels.reshape(-1, *pixels.shape[-2:])
+        found: NDArray[Any] = cv2.LUT(rows, table.reshape(256, 1, self.channels)).reshape(pixels.shape)
         return found
 
     def pixels(self, image: Any) -> NDArray[np.uint8]:

@@ -10,7 +10,12 @@ import numpy as np
 from rnnedge.data.augment import Augment
 from rnnedge_device.errors import InputError
 
-LIMITS = {"jitter": (1, "share of a step"), "speed": (1, "share"), "trim": (0.4, "share of the clip")}
+LIMITS = {
+    "jitter": (1, "share of a step"),
+    "speed": (1, "share"),
+    "trim": (0.4, "share of the clip"),
+    "extend": (100, "steps"),
+}
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class ClipAugment:
         flip: half of the clips are mirrored left to right.
         trim: up to this share of a clip is left out at its beginning, and up to as much at its end: where an action
             begins and ends is a matter of opinion.
+        extend: each end may also lie up to so many steps further out, where the video goes on; evenly from there to
+            what ``trim`` allows.
         upside_down: half of the clips are mirrored top to bottom, for a camera that looks down.
         jitter: each frame is taken up to this share of a step early or late, never out of order; windows of
             longer clips begin anywhere.
@@ -37,6 +44,7 @@ class ClipAugment:
     reverse: Mapping[str, str] = field(default_factory=dict)
     upside_down: bool = False
     trim: float = 0.0
+    extend: float = 0.0
 
     def __post_init__(self) -> None:
         for name, (most, unit) in LIMITS.items():
@@ -53,6 +61,7 @@ class ClipAugment:
             or self.jitter
             or self.speed
             or self.trim
+            or self.extend
             or self.reverse
         )
 
@@ -81,17 +90,21 @@ class ClipAugment:
         first, last = self._kept(count, draw)
         return int((last - first) / self._pace(draw)) + 1
 
-    def picks(self, count: int, draw: np.ndarray, key: Sequence[int]) -> np.ndarray:
-        """Which of ``count`` frames are shown, at the drawn pace, int64 ``[paced]``; ``key`` seeds the jitter."""
+    def positions(self, count: int, draw: np.ndarray, key: Sequence[int]) -> np.ndarray:
+        """Where the frames that are shown lie among ``count`` frames, in steps, float64 ``[paced]``, never falling.
+
+        0 is the first frame; with ``extend`` they begin before it and end behind the last. ``key`` seeds the jitter.
+        """
         steps = self._kept(count, draw)[0] + np.arange(self.paced(count, draw)) * self._pace(draw)
         if self.jitter:
             steps += self.jitter * np.random.default_rng([*key, 6]).uniform(-1.0, 1.0, len(steps))
-        return np.maximum.accumulate(np.clip(np.rint(steps), 0, count - 1).astype(np.int64))
+        return np.maximum.accumulate(np.clip(steps, -self.extend, count - 1 + self.extend))
 
-    def _kept(self, count: int, draw: np.ndarray) -> tuple[int, int]:
-        """The first and the last frame that trimming leaves."""
-        first, behind = (int(count * self.trim * (value + 1) / 2) for value in draw[12:14])
-        return first, count - 1 - behind
+    def _kept(self, count: int, draw: np.ndarray) -> tuple[float, float]:
+        """The first and the last position that trimming and extending leave."""
+        inward = (draw[12:14] + 1) / 2 * (self.extend + int(count * self.trim)) - self.extend
+        first, behind = inward if self.extend else np.floor(inward)
+        return float(first), max(float(first), float(count - 1 - behind))
 
     def backwards(self, draw: np.ndarray) -> bool:
         """Whether a clip that may be reversed is."""

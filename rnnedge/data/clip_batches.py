@@ -9,7 +9,7 @@ import numpy as np
 from rnnedge.backend import use_backend
 from rnnedge.data.batches import to_inputs
 from rnnedge.data.clip_augment import ClipAugment
-from rnnedge.data.clips import Clip, ClipOptions, ClipSet
+from rnnedge.data.clips import Clip, ClipOptions, ClipSet, frames_near, nearest
 from rnnedge_device.preprocess import Preprocess
 
 use_backend()
@@ -173,21 +173,21 @@ class ClipBatches(keras.utils.PyDataset):
         """A window's pixels uint8 ``[L, h, w, c]``, which of them are frames ``[L]`` and their labels ``[L]``."""
         index, number, row = self._windows[place]
         clip, draw, length = self._clips.clips[index], self._draws[row], self._options.length
-        picks = self._augment.picks(len(clip), draw, (self._seed, self._epoch, int(row)))
-        labels = clip.labels[picks]
-        begin = int(number) * length if self._carry else self._begin(clip, int(number), len(picks), draw)
+        steps = self._augment.positions(len(clip), draw, (self._seed, self._epoch, int(row)))
+        labels = clip.labels[nearest(steps, len(clip))]
+        begin = int(number) * length if self._carry else self._begin(clip, int(number), len(steps), draw)
         if self._augment.backwards(draw):
             # A window by itself, unless the next one goes on from it.
             seen = labels if self._carry else labels[begin : begin + length]
             if np.all(self._reversal[seen[seen >= 0]] >= 0):
-                picks, labels = picks[::-1], labels[::-1]
+                steps, labels = steps[::-1], labels[::-1]
                 labels = np.where(labels >= 0, self._reversal[labels], labels)
                 if not self._carry and self._options.head != "last":
-                    begin = max(0, len(picks) - length - begin)
-        valid = np.arange(length) < len(picks) - begin
-        chosen = np.minimum(np.arange(begin, begin + length), len(picks) - 1)
+                    begin = max(0, len(steps) - length - begin)
+        valid = np.arange(length) < len(steps) - begin
+        chosen = np.minimum(np.arange(begin, begin + length), len(steps) - 1)
         # Only what is there is read; the last frame is repeated here.
-        pixels = np.asarray(clip.frames[picks[begin : begin + length]])
+        pixels = frames_near(clip.frames, steps[begin : begin + length])
         if self._augment:
             mean = float(np.mean(clip.frames[:1])) if self._augment.image.contrast else 0.0
             pixels = self._augment.apply(pixels, draw, mean)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +25,26 @@ class Frames(Protocol):
 
     def __getitem__(self, item: Any, /) -> Any:
         """An array uint8 ``[n, h, w, c]`` of the frames that a slice or an index array names."""
+
+
+@runtime_checkable
+class Footage(Frames, Protocol):
+    """Frames of a video that has more of them: between those the model sees, and before and behind the clip."""
+
+    def near(self, positions: np.ndarray, /) -> np.ndarray:
+        """The frames nearest to ``positions`` in steps (0: the clip's first frame), uint8 ``[n, h, w, c]``."""
+
+
+def frames_near(frames: Frames, positions: np.ndarray) -> np.ndarray:
+    """The frames nearest to ``positions``, float64 ``[n]`` in steps; behind the ends they stand still or go on."""
+    if isinstance(frames, Footage):
+        return frames.near(positions)
+    return np.asarray(frames[nearest(positions, len(frames))])
+
+
+def nearest(positions: np.ndarray, count: int) -> np.ndarray:
+    """Indices int64 ``[n]`` of the nearest of ``count`` frames."""
+    return np.clip(np.rint(positions), 0, count - 1).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Decoded videos in a cache folder, one ``.npy`` file each, read a few frames at a time: never a whole set in memory.
 
-A file holds uint8 ``[T, h, w, c]`` as NumPy writes it, picked at the model's rate and at the model's size, and behind
-it a second array, the frames' times float64 ``[T]``. Its name follows the video's path, size and date and everything
+A file holds uint8 ``[N, h, w, c]`` as NumPy writes it, at the model's size: the frames that the model sees, and with a
+stride those between them, which training may show it. Behind them lie which of the N each of the model's T steps sees,
+int64 ``[T]``, and the steps' times, float64 ``[T]``. Its name follows the video's path, size and date and everything
 that the pixels depend on, so that a change of any of them decodes anew. The folder may be deleted at any time.
 """
 
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
-from rnnedge.data.clips import ClipOptions
+from rnnedge.data.clips import ClipOptions, nearest
 from rnnedge_device.errors import InputError, SourceError
 from rnnedge_device.files import atomic_path
 from rnnedge_device.images import IMAGE_SUFFIXES, read_image
@@ -30,7 +31,7 @@ from rnnedge_device.rate import FramePicker
 from rnnedge_device.source import Frame
 from rnnedge_device.sources import open_source
 
-FORMAT = 1
+FORMAT = 2
 # What of a preprocessing works on pixels; the rest is applied to every batch.
 NOT_PIXELS = ("scale", "mean", "std")
 # A file that ends before this share of the time it declares was cut off.
@@ -39,27 +40,41 @@ WHOLE = 0.9
 log = logging.getLogger("rnnedge.data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CachedFrames:
-    """Some of a cache file's frames, uint8 ``[T, h, w, c]``; the file is open only while it is read."""
+    """Some of a cache file's frames, uint8 ``[T, h, w, c]``; the file is open only while it is read.
+
+    Attributes:
+        path, offset, shape: the file, where its pixels begin, and ``(N, h, w, c)``.
+        index: which of the N frames these are, int64 ``[T]``, never falling.
+        stride: one step of the model in frames, for what lies beyond the index.
+    """
 
     path: Path
     offset: int
     shape: tuple[int, ...]
-    first: int
-    count: int
+    index: np.ndarray
+    stride: int
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.index)
 
     def __getitem__(self, item: Any) -> np.ndarray:
-        pixels = np.memmap(self.path, np.uint8, "r", self.offset, self.shape)
-        return np.array(pixels[self.first : self.first + self.count][item])
+        return self._read(self.index[item])
+
+    def near(self, positions: np.ndarray) -> np.ndarray:
+        """The file's frames nearest to ``positions`` in steps, uint8 ``[n, h, w, c]``; see ``Footage``."""
+        last = len(self.index) - 1
+        inside = np.interp(positions, np.arange(last + 1), self.index)
+        beyond = np.minimum(positions, 0) + np.maximum(positions - last, 0)
+        return self._read(nearest(inside + beyond * self.stride, self.shape[0]))
 
     def part(self, span: slice) -> CachedFrames:
         """Those of a span."""
-        first, last, _ = span.indices(self.count)
-        return replace(self, first=self.first + first, count=max(0, last - first))
+        return replace(self, index=self.index[span])
+
+    def _read(self, index: Any) -> np.ndarray:
+        return np.array(np.memmap(self.path, np.uint8, "r", self.offset, self.shape)[index])
 
 
 @dataclass(frozen=True)
@@ -146,28 +161,33 @@ def _cached(path: Path, preprocess: Preprocess, options: ClipOptions, folder: Pa
         found = _read(file, preprocess.shape)
     if found is None:
         raise InputError(f"cache={str(folder)!r}: {file.name} was written and cannot be read")
-    return found
+    offset, shape, index, ts_ms = found
+    return CachedVideo(CachedFrames(file, offset, shape, index, options.stride), ts_ms)
 
 
 def _key(path: Path, preprocess: Preprocess, options: ClipOptions) -> str:
     files = {file.name: file.stat() for file in (frame_files(path) if path.is_dir() else [path])}
     stats = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files.items()]
     pixels = {key: value for key, value in preprocess.to_dict().items() if key not in NOT_PIXELS}
-    picking = (options.rate, options.max_gap_ms, options.fps if path.is_dir() else 0)
+    picking = (options.fps, options.stride, options.max_gap_ms)
     text = json.dumps([FORMAT, str(path.resolve()), stats, pixels, picking])
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def _picked(path: Path, preprocess: Preprocess, options: ClipOptions) -> Iterator[tuple[float, np.ndarray]]:
-    """The time and the pixels of each step that the model makes, as a stream would pick them."""
-    picker = FramePicker(options.rate, options.max_gap_ms)
+def _picked(
+    path: Path, preprocess: Preprocess, options: ClipOptions
+) -> Iterator[tuple[np.ndarray, list[float]]]:
+    """The pixels of each frame that is kept, and the times of the steps the model makes with it, as a stream would pick
+    them: none for a frame between two steps."""
+    steps = FramePicker(options.rate, options.max_gap_ms)
+    between = FramePicker(options.fps, options.max_gap_ms)
     for frame in _folder_frames(path, options.fps) if path.is_dir() else _file_frames(path):
-        if picker.gap(frame.ts_ms):
-            picker.reset()
-        if steps := picker.steps(frame.ts_ms):
-            pixels = preprocess.pixels(frame.image)
-            for ts_ms in steps:
-                yield ts_ms, pixels
+        if steps.gap(frame.ts_ms):
+            steps.reset()
+            between.reset()
+        times, kept = steps.steps(frame.ts_ms), options.stride > 1 and between.take(frame.ts_ms)
+        if times or kept:
+            yield preprocess.pixels(frame.image), times
 
 
 def _folder_frames(path: Path, fps: float) -> Iterator[Frame]:
@@ -189,20 +209,25 @@ def _file_frames(path: Path) -> Iterator[Frame]:
         raise SourceError(f"it ends after {last / 1000:.1f} of {declared / 1000:.1f} s")
 
 
-def _write(path: Path, frames: Iterator[tuple[float, np.ndarray]], shape: tuple[int, ...]) -> None:
-    times = []
+def _write(path: Path, frames: Iterator[tuple[np.ndarray, list[float]]], shape: tuple[int, ...]) -> None:
+    index: list[int] = []
+    times: list[float] = []
+    count = 0
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             begin = _header(file, 0, shape)
-            for ts_ms, pixels in frames:
+            for pixels, steps in frames:
                 file.write(pixels.tobytes())
-                times.append(ts_ms)
+                index += [count] * len(steps)
+                times += steps
+                count += 1
             if not times:
                 raise SourceError("it has no frames")
+            np.save(file, np.array(index, np.int64))
             np.save(file, np.array(times, np.float64))
             # NumPy leaves room in a header for the first axis to grow.
             file.seek(0)
-            if _header(file, len(times), shape) != begin:
+            if _header(file, count, shape) != begin:
                 raise InputError(f"{path}: NumPy's header has changed its length")
     except OSError as error:
         raise InputError(f"cache={str(path.parent)!r}: cannot be written: {error.strerror}") from None
@@ -214,17 +239,22 @@ def _header(file: BinaryIO, count: int, shape: tuple[int, ...]) -> int:
     return file.tell()
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> CachedVideo | None:
-    """A cache file, or None where it is missing or damaged: its times lie at the end, so a cut-off file has none."""
+def _read(
+    path: Path, shape: tuple[int, ...]
+) -> tuple[int, tuple[int, ...], np.ndarray, np.ndarray] | None:
+    """Where a cache file's pixels begin, their shape, the steps' frames and times; None where it is missing or damaged.
+
+    Index and times lie at the end, so that a cut-off file has none.
+    """
     try:
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
             found, _, dtype = np.lib.format.read_array_header_1_0(file)
             offset = file.tell()
             file.seek(offset + int(np.prod(found, dtype=np.int64)))
-            ts_ms = np.load(file, allow_pickle=False)
+            index, ts_ms = (np.load(file, allow_pickle=False) for _ in range(2))
     except (OSError, ValueError, EOFError):
         return None
-    if dtype != np.uint8 or found[1:] != shape or ts_ms.shape != found[:1]:
+    if dtype != np.uint8 or found[1:] != shape or ts_ms.shape != index.shape or index.max() >= found[0]:
         return None
-    return CachedVideo(CachedFrames(path, offset, found, 0, found[0]), ts_ms)
+    return offset, found, index, ts_ms

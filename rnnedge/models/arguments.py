@@ -25,10 +25,10 @@ def check_whole(argument: str, value: Any, least: int) -> None:
         raise InputError(f"{argument}={value!r}: must be a whole number of at least {least}")
 
 
-def check_choice(argument: str, value: Any, allowed: Sequence[str]) -> None:
-    """Refuse a word that is not one of those allowed."""
-    if value not in allowed:
-        raise InputError(f"{argument}={value!r}: must be one of {', '.join(allowed)}")
+def check_choice(argument: str, value: Any, allowed: Sequence[str | int]) -> None:
+    """Refuse a word or number that is not one of those allowed."""
+    if isinstance(value, bool) or value not in allowed:
+        raise InputError(f"{argument}={value!r}: must be one of {', '.join(map(str, allowed))}")
 
 
 def check_share(argument: str, value: Any) -> None:

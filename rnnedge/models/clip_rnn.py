@@ -35,6 +35,7 @@ def clip_rnn(
     filters: Sequence[int] = (16, 24, 32, 48),
     features: int = 0,
     separable: bool = True,
+    first_stride: int = 2,
     alpha: float = 0.35,
     minimalistic: bool = False,
     weights: str = "",
@@ -54,10 +55,11 @@ def clip_rnn(
         cell: ``simple_rnn``, ``lstm`` or ``gru`` of the recurrent layers over time.
         units: state size of each of them.
         layers: how many are stacked; 0 is a model without a memory, the baseline that a single frame allows.
-        dropout: rate behind the encoder and behind each of them, 0 to below 1.
+        dropout: rate behind the encoder and behind each of them, and before ``features``, 0 to below 1.
         encoder_cell, encoder_units, rows_per_step: of ``row_rnn``: its cell, its state size and the rows that make
             one of its steps.
         filters: of ``cnn``: the filters of each block; every block halves the frame.
+        first_stride: of ``cnn``: 1 lets the first block keep the frame's size, for small frames.
         features: of ``cnn``: 0 averages what is left of the frame, which forgets where things are; else a dense layer
             of so many units over all of it.
         separable: of ``cnn``: False makes every block a plain 3x3 convolution.
@@ -82,6 +84,7 @@ def clip_rnn(
     check_whole("classes", classes, 2)
     check_whole("layers", layers, 0)
     check_whole("features", features, 0)
+    check_choice("first_stride", first_stride, (1, 2))
     if length is not None:
         check_whole("length", length, 1)
     check_choice("encoder", encoder, ENCODERS)
@@ -94,7 +97,7 @@ def clip_rnn(
     if encoder == "row_rnn":
         inner = row_encoder(shape, encoder_cell, encoder_units, rows_per_step)
     elif encoder == "cnn":
-        inner = cnn_encoder(shape, _checked_filters(filters), features, separable)
+        inner = cnn_encoder(shape, _checked_filters(filters), features, separable, first_stride, dropout)
     else:
         inner = mobilenet_encoder(encoder, shape, alpha, weights, minimalistic)
     chain: list[Any] = [PerFrame(inner, name="encoder")]

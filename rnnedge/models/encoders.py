@@ -37,21 +37,31 @@ def row_encoder(shape: tuple[int, int, int], cell: str, units: int, rows_per_ste
 
 
 def cnn_encoder(
-    shape: tuple[int, int, int], filters: Sequence[int], features: int = 0, separable: bool = True
+    shape: tuple[int, int, int],
+    filters: Sequence[int],
+    features: int = 0,
+    separable: bool = True,
+    first_stride: int = 2,
+    dropout: float = 0.0,
 ) -> keras.Model:
     """A small depthwise-separable network; every block halves the frame, F is the last block's filters or ``features``.
 
-    The first block is a 3x3 convolution, each later one a 3x3 depthwise and a 1x1 convolution (all are plain 3x3
-    convolutions without ``separable``), with batch
-    normalisation and ReLU. The average over what is left of the frame ends it, or a dense layer of ``features`` units
-    over all of it.
+    The first block is a 3x3 convolution (with ``first_stride=1`` it keeps the frame's size), each later one a 3x3
+    depthwise and a 1x1 convolution (all are plain 3x3 convolutions without ``separable``), with batch normalisation
+    and ReLU. The average over what is left of the frame ends it, or ``dropout`` and a dense layer of ``features``
+    units over all of it.
     """
     frame = keras.Input(shape, name="frame")
     x: Any = frame
     for index, count in enumerate(filters):
         if index == 0 or not separable:
             layer: Any = keras.layers.Conv2D(
-                count, 3, strides=2, padding="same", use_bias=False, name=f"conv_{index}"
+                count,
+                3,
+                strides=2 if index else first_stride,
+                padding="same",
+                use_bias=False,
+                name=f"conv_{index}",
             )
             x = _normalised(layer(x), f"conv_{index}")
             continue
@@ -63,6 +73,8 @@ def cnn_encoder(
         x = _normalised(layer(x), f"pointwise_{index}")
     if features:
         x = keras.layers.Flatten(name="flatten")(x)
+        if dropout:
+            x = keras.layers.Dropout(dropout, name="dropout")(x)
         x = keras.layers.Dense(features, activation="relu", name="features")(x)
     else:
         x = keras.layers.GlobalAveragePooling2D(name="average")(x)

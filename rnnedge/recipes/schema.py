@@ -80,6 +80,7 @@ class ClipRnn(Section):
     filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 24, 32, 48]
     features: Annotated[int, Field(ge=0)] = 0
     separable: bool = True
+    first_stride: Annotated[int, Field(ge=1, le=2)] = 2
     alpha: Above = 0.35
     minimalistic: bool = False
     weights: str = ""
@@ -183,6 +184,7 @@ class AugmentSection(Section):
     flip: bool = False
     upside_down: bool = False
     trim: Annotated[float, Field(ge=0, le=0.4)] = 0.0
+    extend: Annotated[float, Field(ge=0, le=100)] = 0.0
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
     speed: Annotated[float, Field(ge=0, le=1)] = 0.0
     reverse: dict[str, str] = {}
@@ -203,7 +205,7 @@ CLIPS_ONLY: dict[str, tuple[str, ...]] = {
     "clip": (),
     "events": (),
     "data": ("classes", "fold", "folds"),
-    "augment": ("flip", "upside_down", "trim", "jitter", "speed", "reverse"),
+    "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
     "train": ("carry", "frame_weight", "whole_share", "with_val"),
 }
 
@@ -246,7 +248,7 @@ class Recipe(Section):
     def clip_augmentation(self) -> ClipAugment:
         """The training clips' random changes."""
         a = self.augment
-        return ClipAugment(self.augmentation(), a.flip, a.jitter, a.speed, a.reverse, a.upside_down, a.trim)
+        return ClipAugment(self.augmentation(), a.flip, a.jitter, a.speed, a.reverse, a.upside_down, a.trim, a.extend)
 
     def clip_spec(self, scene_cut: SceneCut | None = None, events: EventRules | None = None) -> ClipSpec:
         """The manifest's temporal side, with what was measured on the data."""

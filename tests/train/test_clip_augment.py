@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from rnnedge.data import Augment, ClipAugment
+from rnnedge.data.clips import nearest
 from rnnedge_device.errors import InputError
 
 IMAGE = Augment(shift=0.2, rotate=20.0, scale=0.2, brightness=0.2, contrast=0.4)
 ZERO = np.zeros(14)
+
+
+def picks(augment, count, draw, key=(0,)):
+    """The frames that are shown of a clip that has no others."""
+    return nearest(augment.positions(count, draw, key), count)
 
 
 def still(count=6, seed=0):
@@ -18,7 +24,7 @@ def still(count=6, seed=0):
 def test_nothing_changes_at_zero():
     augment = ClipAugment()
     assert not augment
-    assert augment.picks(7, augment.draw(0, 0, 1)[0], (0,)).tolist() == list(range(7))
+    assert picks(augment, 7, augment.draw(0, 0, 1)[0]).tolist() == list(range(7))
     assert np.array_equal(augment.apply(still(), augment.draw(0, 0, 1)[0], 0.0), still())
     assert not augment.backwards(-np.ones(14))
     assert np.array_equal(ClipAugment(IMAGE, True, 0.5, 0.5).apply(still(), ZERO, 99.0), still())
@@ -62,25 +68,25 @@ def test_a_pace_makes_clips_longer_and_shorter():
     augment = ClipAugment(speed=0.5)
     draw = ZERO.copy()
     draw[10] = 1.0
-    assert augment.picks(10, draw, (0,)).tolist() == [0, 2, 3, 4, 6, 8, 9]
+    assert picks(augment, 10, draw).tolist() == [0, 2, 3, 4, 6, 8, 9]
     draw[10] = -1.0
-    slow = augment.picks(10, draw, (0,))
+    slow = picks(augment, 10, draw)
     assert len(slow) == 14
     assert slow.tolist() == sorted(slow)
     assert set(slow) == set(range(10))
     for draw in augment.draw(0, 0, 100):
-        assert len(augment.picks(24, draw, (0,))) == augment.paced(24, draw)
+        assert len(picks(augment, 24, draw)) == augment.paced(24, draw)
         assert 16 <= augment.paced(24, draw) <= 35
-    assert augment.picks(1, draw, (0,)).tolist() == [0]
+    assert picks(augment, 1, draw).tolist() == [0]
 
 
 def test_jitter_takes_frames_early_or_late_in_order():
     augment = ClipAugment(jitter=1.0)
-    found = np.array([augment.picks(20, ZERO, (0, i)) for i in range(200)])
+    found = np.array([picks(augment, 20, ZERO, (0, i)) for i in range(200)])
     assert np.all(np.diff(found, axis=1) >= 0)
     assert np.all(abs(found - np.arange(20)) <= 2)
     assert len({tuple(row) for row in found}) > 190
-    assert np.array_equal(found[3], augment.picks(20, ZERO, (0, 3)))
+    assert np.array_equal(found[3], picks(augment, 20, ZERO, (0, 3)))
     assert abs((found - np.arange(20)).mean()) < 0.3
 
 
@@ -120,13 +126,30 @@ def test_values_out_of_range(arguments, words):
 
 def test_trimming_leaves_out_frames_at_both_ends_and_never_more_than_its_share():
     augment = ClipAugment(trim=0.2)
-    shown = [augment.picks(50, draw, (0, 0, row)) for row, draw in enumerate(augment.draw(1, 1, 200))]
-    firsts, lasts = np.array([(picks[0], picks[-1]) for picks in shown]).T
+    shown = [picks(augment, 50, draw, (0, 0, row)) for row, draw in enumerate(augment.draw(1, 1, 200))]
+    firsts, lasts = np.array([(at[0], at[-1]) for at in shown]).T
     assert (firsts.min(), lasts.max()) == (0, 49)
     assert 8 <= firsts.max() <= 10
     assert 39 <= lasts.min() <= 41
-    assert all(np.array_equal(np.diff(picks), np.ones(len(picks) - 1)) for picks in shown)
-    assert len(ClipAugment(trim=0.4).picks(1, np.ones(14), (0,))) == 1
+    assert all(np.array_equal(np.diff(at), np.ones(len(at) - 1)) for at in shown)
+    assert len(picks(ClipAugment(trim=0.4), 1, np.ones(14))) == 1
+
+
+def test_extending_moves_the_ends_outwards_as_well():
+    augment = ClipAugment(trim=0.1, extend=3.0)
+    shown = [augment.positions(20, draw, (0,)) for draw in augment.draw(1, 1, 400)]
+    firsts, lasts = np.array([(at[0], at[-1]) for at in shown]).T
+    assert -3 <= firsts.min() < -2.8
+    assert 1.8 < firsts.max() <= 2
+    assert 16 <= lasts.min() < 17.2
+    assert 21.5 < lasts.max() <= 22
+    assert len(set(np.round(firsts % 1, 1))) > 9  # between the steps, too
+    assert all(np.allclose(np.diff(at), 1) for at in shown)
+    assert all(len(at) == augment.paced(20, d) for at, d in zip(shown, augment.draw(1, 1, 400), strict=True))
+    inwards = ClipAugment(extend=3.0).positions(1, np.ones(14), (0,))
+    assert inwards.tolist() == [0]
+    with pytest.raises(InputError, match=r"extend=101: must be from 0 to 100 \(steps\)"):
+        ClipAugment(extend=101)
 
 
 def test_upside_down_mirrors_half_of_the_clips_top_to_bottom():

@@ -76,6 +76,12 @@ def test_every_block_of_the_cnn_halves_the_frame():
     assert kinds.count("BatchNormalization") == kinds.count("ReLU") == 5
 
 
+def test_a_small_frame_keeps_its_size_in_the_first_block():
+    for stride, left in ((2, 2), (1, 4)):
+        inner = clip_rnn((16, 16, 1), 2, filters=[4, 6, 8], first_stride=stride).get_layer("encoder").layer
+        assert inner.get_layer("average").input.shape[1:] == (left, left, 8)
+
+
 def test_dense_features_and_plain_convolutions():
     x = clips(1, 1, 8, 8, 1)
     sizes = {}

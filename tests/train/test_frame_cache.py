@@ -11,6 +11,7 @@ import pytest
 from films import OPTIONS, PREPROCESS, film, numbers, pictures
 
 from rnnedge.data import ClipOptions
+from rnnedge.data.clips import frames_near
 from rnnedge.data.frame_cache import cache_videos, default_cache
 from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
@@ -57,6 +58,26 @@ def test_items_and_parts(tmp_path):
     assert numbers(part.part(slice(1, 3))[:]) == [6, 7]
     assert numbers(part.part(slice(4, 100))[:]) == [9, 10, 11]
     assert part[100:].shape == (0, 8, 12, 1)
+
+
+def test_a_part_knows_the_frames_around_it_and_between_its_steps(tmp_path):
+    path = film(tmp_path / "a.avi", 30, 15.0)
+    part = cached(path, tmp_path / "cache", options=ClipOptions(fps=15.0, stride=3)).frames.part(slice(3, 6))
+    assert numbers(part[:]) == [9, 12, 15]
+    positions = np.array([0, 1, 2, 0.4, 1.7, -1, -0.6, 2.3, 4, -99, 99])
+    assert numbers(frames_near(part, positions)) == [9, 12, 15, 10, 14, 6, 7, 16, 21, 0, 29]
+    assert numbers(frames_near(part[:], positions)) == [9, 12, 15, 9, 15, 9, 9, 15, 15, 9, 15]
+
+
+def test_a_stride_sees_what_a_stream_of_its_rate_sees(tmp_path):
+    """Whatever the camera's rate: frames kept between the steps change neither the steps nor their times."""
+    for fps in (11.0, 15.0, 24.0, 31.0):
+        path = film(tmp_path / f"{fps}.avi", 70, fps)
+        strided = cached(path, tmp_path / "cache", options=ClipOptions(fps=15.0, stride=3))
+        plain = cached(path, tmp_path / "cache", options=ClipOptions(fps=5.0))
+        assert np.array_equal(strided.ts_ms, plain.ts_ms)
+        assert np.array_equal(strided.frames[:], plain.frames[:])
+        assert strided.frames.shape[0] > 2 * plain.frames.shape[0]
 
 
 def test_a_video_is_decoded_once(tmp_path):
