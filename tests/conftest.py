@@ -15,11 +15,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
+# The longest groups, to be begun first: the short ones then fill both workers to the end.
+LONGEST = ("export", "test_end_to_end_clips", "test_end_to_end", "test_clip_training")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n 2 --dist loadgroup`: one worker for the exporter's tests, which share slow fixtures, files elsewhere."""
+
+    def group(item: pytest.Item) -> str:
+        return "export" if item.path.parent.name == "export" else item.path.stem
+
     for item in items:
-        room = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("export" if room == "export" else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: LONGEST.index(group(item)) if group(item) in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

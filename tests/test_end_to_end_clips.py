@@ -18,7 +18,7 @@ from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.selftest import self_test
 
-FAST = ("--set", "train.epochs=6", "--set", "quantize.epochs=1")
+FAST = ("--set", "train.epochs=4", "--set", "quantize.epochs=1")
 
 
 @pytest.fixture(scope="module")

@@ -239,9 +239,7 @@ def _header(file: BinaryIO, count: int, shape: tuple[int, ...]) -> int:
     return file.tell()
 
 
-def _read(
-    path: Path, shape: tuple[int, ...]
-) -> tuple[int, tuple[int, ...], np.ndarray, np.ndarray] | None:
+def _read(path: Path, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...], np.ndarray, np.ndarray] | None:
     """Where a cache file's pixels begin, their shape, the steps' frames and times; None where it is missing or damaged.
 
     Index and times lie at the end, so that a cut-off file has none.

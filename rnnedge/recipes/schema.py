@@ -136,11 +136,10 @@ class Events(Section):
 class Train(Section):
     """Optimisation. Steps are batches; a warm-up rises linearly from zero.
 
-    ``class_weight = "balanced"`` lets every class count the same; ``carry`` hands a long video's state from window to
-    window; ``frame_weight`` is what a frame counts beside a clip's last with head ``both``,
-    ``whole_share`` the share of the whole videos' windows in an epoch; ``with_val``
-    trains on ``val`` as well, when nothing is left to choose; ``keep`` is the epoch whose
-    model stays: the best on ``val``, or the last.
+    ``class_weight = "balanced"`` lets every class count the same, ``sqrt`` takes the roots of those weights; ``carry``
+    hands a long video's state from window to window; ``frame_weight`` is what a frame counts beside a clip's last with
+    head ``both``, ``whole_share`` the share of the whole videos' windows in an epoch; ``with_val`` trains on ``val`` as
+    well, when nothing is left to choose; ``keep`` is the epoch whose model stays: the best on ``val``, or the last.
     """
 
     epochs: Whole = 20
@@ -158,12 +157,17 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     checkpoint_steps: Whole = 200
-    class_weight: Literal["none", "balanced"] = "none"
+    class_weight: Literal["none", "sqrt", "balanced"] = "none"
     carry: bool = False
     with_val: bool = False
     frame_weight: Annotated[float, Field(ge=0)] = 1.0
     whole_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     keep: Literal["best", "last"] = "best"
+
+    @property
+    def class_power(self) -> float:
+        """What balanced class weights are raised to; 0: every example counts the same."""
+        return {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[self.class_weight]
 
 
 def _limit(name: str) -> float:
@@ -248,7 +252,9 @@ class Recipe(Section):
     def clip_augmentation(self) -> ClipAugment:
         """The training clips' random changes."""
         a = self.augment
-        return ClipAugment(self.augmentation(), a.flip, a.jitter, a.speed, a.reverse, a.upside_down, a.trim, a.extend)
+        return ClipAugment(
+            self.augmentation(), a.flip, a.jitter, a.speed, a.reverse, a.upside_down, a.trim, a.extend
+        )
 
     def clip_spec(self, scene_cut: SceneCut | None = None, events: EventRules | None = None) -> ClipSpec:
         """The manifest's temporal side, with what was measured on the data."""

@@ -112,7 +112,8 @@ def recipe_clips(recipe: Recipe, split: str, *, strict: bool = False) -> ClipSet
 
 def recipe_weights(recipe: Recipe, clips: ClipSet) -> np.ndarray | None:
     """The classes' weights float32 ``[K]`` on these clips; None where the recipe asks for none."""
-    return class_weights(clips, recipe.clip.head) if recipe.train.class_weight == "balanced" else None
+    power = recipe.train.class_power
+    return np.power(class_weights(clips, recipe.clip.head), np.float32(power)) if power else None
 
 
 def recipe_batches(

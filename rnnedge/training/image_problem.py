@@ -66,11 +66,12 @@ class ImageProblem(Problem):
         )
 
     def class_weight(self) -> dict[int, float] | None:
-        """See :class:`Problem`: such that the mean over the images is 1."""
-        if self.recipe.train.class_weight == "none":
+        """See :class:`Problem`: balanced ones are 1 in the mean over the images."""
+        power = self.recipe.train.class_power
+        if not power:
             return None
         counts = np.maximum(np.bincount(self._labels, minlength=len(self.names)), 1)
-        return dict(enumerate((len(self._labels) / (len(counts) * counts)).tolist()))
+        return dict(enumerate(((len(self._labels) / (len(counts) * counts)) ** power).tolist()))
 
     def keep(self, model: keras.Model) -> None:
         """See :class:`Problem`."""

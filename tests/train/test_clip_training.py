@@ -117,6 +117,8 @@ def test_balanced_classes(clips):
     assert weights[labels].mean() == pytest.approx(1)
     sums = np.bincount(labels, weights[labels])
     assert sums[0] == pytest.approx(sums[1], rel=1e-5)
+    halfway = ClipProblem(drawn_clips(clips, "train.class_weight=sqrt"))._weights
+    assert halfway == pytest.approx(np.sqrt(weights))
     assert ClipProblem(drawn_clips(clips, "train.class_weight=none"))._weights is None
 
 
@@ -126,6 +128,8 @@ def test_balanced_images_change_the_training(tmp_path):
     plain, balanced = (ImageProblem(tiny(f"train.class_weight={w}")) for w in ("none", "balanced"))
     assert plain.class_weight() is None
     factors = balanced.class_weight()
+    halfway = ImageProblem(tiny("train.class_weight=sqrt")).class_weight()
+    assert [halfway[k] ** 2 for k in factors] == pytest.approx(list(factors.values()))
     counts = np.bincount(balanced._labels)
     assert np.allclose([factors[k] * n for k, n in enumerate(counts)], counts.sum() / len(counts))
     runs = {w: tmp_path / w for w in ("none", "balanced")}

@@ -11,7 +11,7 @@ from rnnedge_device.errors import InputError
 
 PACKAGED = sorted(list_recipes())
 ISSUE = {"digits-lstm", "row-lstm", "row-gru", "row-rnn", "row-best", "pixels-irnn", "cifar-crnn", "folder"}
-CLIPS = {"motion-rows", "motion-cnn", "videos", "videos-mobilenet", "events"}
+CLIPS = {"motion-rows", "motion-cnn", "videos", "videos-mobilenet", "events", "room-actions", "room-events"}
 # Nothing is downloaded here.
 OFFLINE = {"videos-mobilenet": ["model.weights=''"]}
 
