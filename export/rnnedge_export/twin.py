@@ -8,6 +8,7 @@ quantised; here it is only rebuilt.
 from __future__ import annotations
 
 import inspect
+from itertools import chain, count
 from typing import Any
 
 import keras
@@ -100,8 +101,10 @@ class _Builder:
         return Unfold(shape[1], name=self._name(f"{layer.name}_unfold", place))(result)
 
     def _name(self, name: str, place: str) -> str:
-        """``name``, or with its place in front where another layer has that name already."""
-        unique = name if name not in self.names else (place + name).replace("/", "_")
+        """``name``, or with its place in front or a number behind where another layer has that name already."""
+        placed = (place + name).replace("/", "_")
+        free = (n for n in chain((name, placed), (f"{placed}_{i}" for i in count(1))) if n not in self.names)
+        unique = next(free)
         self.names.add(unique)
         return unique
 

@@ -24,6 +24,13 @@ def _nested() -> keras.Model:
     return keras.Model(image, L.Softmax()(L.Dense(3)(x)))
 
 
+def _same_names() -> keras.Model:
+    """Layers of one name, inside a nested model and around it: each model's own names are unique."""
+    inner = keras.Sequential([keras.Input((6, 8)), L.Dropout(0.5, name="drop"), L.Dense(8, name="dense")])
+    outer = keras.Sequential([keras.Input((6, 8)), L.Dropout(0.5, name="drop"), inner], name="middle")
+    return keras.Sequential([outer, L.Dropout(0.5, name="drop"), L.GRU(4), L.Dense(3, name="dense")])
+
+
 def _mixed_precision() -> keras.Model:
     return keras.Sequential(
         [
@@ -34,7 +41,7 @@ def _mixed_precision() -> keras.Model:
     )
 
 
-@pytest.mark.parametrize("build", [*MODELS.values(), _nested], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("build", [*MODELS.values(), _nested, _same_names], ids=lambda f: f.__name__)
 def test_twin_gives_the_same_outputs(build) -> None:
     model = build()
     for weight in model.weights:  # BatchNorm's statistics and zero biases away from their start values
