@@ -19,6 +19,7 @@ os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 LONGEST = ("export", "test_end_to_end_clips", "test_end_to_end", "test_clip_training")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n 2 --dist loadgroup`: one worker for the exporter's tests, which share slow fixtures, files elsewhere."""
 
