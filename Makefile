@@ -42,7 +42,7 @@ demo-clips: $(VENV)/export.stamp  ## the same for video, frame by frame: runs/de
 
 test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .

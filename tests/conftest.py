@@ -15,20 +15,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 
 
-# The longest groups, to be begun first: the short ones then fill both workers to the end.
-LONGEST = ("export", "test_end_to_end_clips", "test_end_to_end", "test_clip_training")
+# Files that take longest, to be begun first: the short ones then fill both workers to the end.
+LONGEST = ("test_end_to_end_clips", "test_end_to_end", "test_clip_training")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup`: one worker for the exporter's tests, which share slow fixtures, files elsewhere."""
+    """With `-n 2 --dist loadfile --no-loadscope-reorder`: the exporter's tests and the longest files first."""
 
-    def group(item: pytest.Item) -> str:
-        return "export" if item.path.parent.name == "export" else item.path.stem
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in LONGEST:
+            return LONGEST.index(item.path.stem)
+        return len(LONGEST) + (item.path.parent.name != "export")
 
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: LONGEST.index(group(item)) if group(item) in LONGEST else len(LONGEST))
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
