@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from rnnedge.data.dataset import Dataset
 from rnnedge.quantize import Outcome, quantize_run
-from rnnedge.recipes import load_recipe
+from rnnedge.recipes import Recipe, load_recipe
 from rnnedge.runs import Run, Say, write_json
 from rnnedge.training import train
 from rnnedge.training.progress import ProgressBar
@@ -37,20 +38,28 @@ def run_demo(
     Writes ``report.html``, the bundle, ``camera.mp4`` (the input), ``stream.mp4`` (annotated), ``events.jsonl`` and
     ``summary.json``, beside what ``rnnedge train`` and ``rnnedge quantize`` write.
     """
-    begin = time.monotonic()
     recipe = load_recipe(recipe_name, overrides)
+
+    def finish(run: Run) -> dict[str, Any]:
+        outcome = quantize_run(run, say=say)
+        say("3/4 stream a video of held-out images through the bundle")
+        return {
+            **_figures(outcome, recipe.name),
+            "stream": stream_video(run.data("test"), outcome.bundle, out),
+        }
+
+    return run_road(recipe, out, finish, say, bar)
+
+
+def run_road(
+    recipe: Recipe, out: Path, finish: Callable[[Run], dict[str, Any]], say: Say, bar: ProgressBar
+) -> dict[str, Any]:
+    """What every demo does: train, ``finish`` (quantise and stream), ``summary.json`` of what it returns, a report."""
+    begin = time.monotonic()
     say(f"1/4 train {recipe.name} on {recipe.data.name}")
     train(recipe, out, overwrite=True, bar=bar)
-    run = Run.open(out)
     say("2/4 fine-tune quantisation-aware, convert to int8, audit")
-    outcome = quantize_run(run, say=say)
-    say("3/4 stream a video of held-out images through the bundle")
-    streamed = stream_video(run.data("test"), outcome.bundle, out)
-    summary = {
-        **_figures(outcome, recipe.name),
-        "stream": streamed,
-        "seconds": round(time.monotonic() - begin, 1),
-    }
+    summary = {**finish(Run.open(out)), "seconds": round(time.monotonic() - begin, 1)}
     write_json(out / "summary.json", summary)
     say("4/4 report")
     from rnnedge.report import write_report

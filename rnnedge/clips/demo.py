@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from rnnedge.clips.event_scores import detections, score_events
 from rnnedge.clips.quantize import ClipOutcome, quantize_clips
 from rnnedge.data.clips import Truth
 from rnnedge.data.motion import NAMES, motion_video
-from rnnedge.demo import SIDE, play
+from rnnedge.demo import SIDE, play, run_road
 from rnnedge.recipes import load_recipe
-from rnnedge.runs import Run, Say, write_json
-from rnnedge.training import train
+from rnnedge.runs import Run, Say
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
@@ -39,31 +37,19 @@ def run_clip_demo(
     Raises:
         InputError: the recipe is none of a clip model on ``motion``.
     """
-    begin = time.monotonic()
     recipe = load_recipe(recipe_name, overrides)
     if recipe.task != "clips" or recipe.data.name != "motion":
         raise InputError(
             f"--recipe {recipe_name}: model.kind={recipe.model.kind!r}, data.name={recipe.data.name!r}; "
             "the clips demo takes a recipe of kind 'clip_rnn' on 'motion'"
         )
-    say(f"1/4 train {recipe.name} on {recipe.data.name}")
-    train(recipe, out, overwrite=True, bar=bar)
-    run = Run.open(out)
-    say("2/4 fine-tune quantisation-aware, convert to int8, audit")
-    outcome = quantize_clips(run, baseline=True, say=say)
-    say("3/4 stream a film of motions through the bundle")
-    streamed = stream_film(outcome.bundle, out)
-    summary = {
-        **_figures(outcome, recipe.name),
-        "stream": streamed,
-        "seconds": round(time.monotonic() - begin, 1),
-    }
-    write_json(out / "summary.json", summary)
-    say("4/4 report")
-    from rnnedge.report import write_report
 
-    write_report(out)
-    return summary
+    def finish(run: Run) -> dict[str, Any]:
+        outcome = quantize_clips(run, baseline=True, say=say)
+        say("3/4 stream a film of motions through the bundle")
+        return {**_figures(outcome, recipe.name), "stream": stream_film(outcome.bundle, out)}
+
+    return run_road(recipe, out, finish, say, bar)
 
 
 def _figures(outcome: ClipOutcome, recipe: str) -> dict[str, Any]:

@@ -155,14 +155,13 @@ def frame_files(folder: Path) -> list[Path]:
 
 def _cached(path: Path, preprocess: Preprocess, options: ClipOptions, folder: Path) -> CachedVideo:
     file = folder / f"{path.stem}-{_key(path, preprocess, options)}.npy"
-    found = _read(file, preprocess.shape)
+    found = _read(file, preprocess.shape, options.stride)
     if found is None:
         _write(file, _picked(path, preprocess, options), preprocess.shape)
-        found = _read(file, preprocess.shape)
+        found = _read(file, preprocess.shape, options.stride)
     if found is None:
         raise InputError(f"cache={str(folder)!r}: {file.name} was written and cannot be read")
-    offset, shape, index, ts_ms = found
-    return CachedVideo(CachedFrames(file, offset, shape, index, options.stride), ts_ms)
+    return found
 
 
 def _key(path: Path, preprocess: Preprocess, options: ClipOptions) -> str:
@@ -239,11 +238,8 @@ def _header(file: BinaryIO, count: int, shape: tuple[int, ...]) -> int:
     return file.tell()
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...], np.ndarray, np.ndarray] | None:
-    """Where a cache file's pixels begin, their shape, the steps' frames and times; None where it is missing or damaged.
-
-    Index and times lie at the end, so that a cut-off file has none.
-    """
+def _read(path: Path, shape: tuple[int, ...], stride: int) -> CachedVideo | None:
+    """A cache file, or None where it is missing or damaged: index and times lie at the end, a cut-off file has none."""
     try:
         with path.open("rb") as file:
             np.lib.format.read_magic(file)
@@ -255,4 +251,4 @@ def _read(path: Path, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...], np.
         return None
     if dtype != np.uint8 or found[1:] != shape or ts_ms.shape != index.shape or index.max() >= found[0]:
         return None
-    return offset, found, index, ts_ms
+    return CachedVideo(CachedFrames(path, offset, found, index, stride), ts_ms)
