@@ -1,4 +1,4 @@
-"""Random changes of a training image: shift, rotate, scale, shear, brightness, contrast, blur."""
+"""Random changes of a training image: shift, rotate, scale, shear, brightness, contrast, blur, a part erased."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ LIMITS = {
     "brightness": (1, "share of 255"),
     "contrast": (0.9, "share"),
     "blur": (10, "pixels of standard deviation"),
+    "erase": (1, "share of the images"),
 }
+DRAWS = 14  # random numbers an image
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Augment:
         brightness: share of the full range 255, added.
         contrast: share; 0.2 draws a factor from 1/1.2 to 1.2 about the image's mean.
         blur: standard deviation of a Gaussian in pixels, drawn from 0 to this.
+        erase: share of the images of which one rectangle, each side a sixth to a half of the image's, is painted over
+            in one brightness (random erasing, https://arxiv.org/abs/1708.04896).
         border: what fills the uncovered edge: ``constant`` (black), ``replicate`` or ``reflect``.
     """
 
@@ -47,6 +51,7 @@ class Augment:
     brightness: float = 0.0
     contrast: float = 0.0
     blur: float = 0.0
+    erase: float = 0.0
     border: str = "replicate"
 
     def __post_init__(self) -> None:
@@ -62,8 +67,10 @@ class Augment:
         return any(getattr(self, f.name) for f in fields(self) if f.name != "border")
 
     def draw(self, seed: int, epoch: int, count: int) -> np.ndarray:
-        """Draws from -1 to 1, float64 ``[count, 8]``: row i depends on (seed, epoch, i) alone."""
-        return np.random.default_rng([seed, epoch]).uniform(-1.0, 1.0, (count, 8))
+        """Draws from -1 to 1, float64 ``[count, 14]``: row i depends on (seed, epoch, i) alone."""
+        change = np.random.default_rng([seed, epoch]).uniform(-1.0, 1.0, (count, 8))
+        hole = np.random.default_rng([seed, epoch, 7]).uniform(-1.0, 1.0, (count, DRAWS - 8))
+        return np.hstack([change, hole])
 
     def apply(self, image: np.ndarray, draw: np.ndarray, mean: float | None = None) -> np.ndarray:
         """Change uint8 pixels ``[h, w, c]`` (c = 1 or 3) by one row of :meth:`draw`; zeros change nothing.
@@ -71,7 +78,7 @@ class Augment:
         Contrast turns about ``mean``, so that it can be the same for all frames of a clip; None: the image's own.
         """
         shape = image.shape
-        dx, dy, angle, grow, slant, light, steep, soft = (float(value) for value in draw)
+        dx, dy, angle, grow, slant, light, steep, soft = (float(value) for value in draw[:8])
         image = self._warp(image, dx, dy, angle, grow, slant)
         if self.contrast or self.brightness:
             gain = (1 + self.contrast) ** steep
@@ -85,7 +92,18 @@ class Augment:
             )
         if self.blur and (sigma := self.blur * abs(soft)) > 0.05:
             image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-        return image.reshape(shape)
+        image = image.reshape(shape)
+        return self._erased(image, draw[9:]) if abs(draw[8]) > 1 - self.erase else image
+
+    def _erased(self, image: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """The image with one rectangle in it of one brightness."""
+        h, w, _ = image.shape
+        tall, wide, top, left, light = (draw + 1) / 2
+        height, width = round(h * (1 + 2 * tall) / 6), round(w * (1 + 2 * wide) / 6)
+        y, x = round(top * (h - height)), round(left * (w - width))
+        image = image.copy()
+        image[y : y + height, x : x + width] = round(255 * light)
+        return image
 
     def _warp(
         self, image: np.ndarray, dx: float, dy: float, angle: float, grow: float, slant: float

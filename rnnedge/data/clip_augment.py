@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rnnedge.data.augment import Augment
+from rnnedge.data.augment import DRAWS, Augment
 from rnnedge_device.errors import InputError
 
 LIMITS = {
@@ -81,7 +81,7 @@ class ClipAugment:
         return np.array([names.index(reverse[n]) if n in reverse else -1 for n in names], np.int64)
 
     def draw(self, seed: int, epoch: int, count: int) -> np.ndarray:
-        """Draws from -1 to 1, float64 ``[count, 14]``: row i depends on (seed, epoch, i) alone."""
+        """Draws from -1 to 1, float64 ``[count, 20]``: row i depends on (seed, epoch, i) alone."""
         time = np.random.default_rng([seed, epoch, 5]).uniform(-1.0, 1.0, (count, 6))
         return np.hstack([self.image.draw(seed, epoch, count), time])
 
@@ -102,23 +102,23 @@ class ClipAugment:
 
     def _kept(self, count: int, draw: np.ndarray) -> tuple[float, float]:
         """The first and the last position that trimming and extending leave."""
-        inward = (draw[12:14] + 1) / 2 * (self.extend + int(count * self.trim)) - self.extend
+        inward = (draw[DRAWS + 4 : DRAWS + 6] + 1) / 2 * (self.extend + int(count * self.trim)) - self.extend
         first, behind = inward if self.extend else np.floor(inward)
         return float(first), max(float(first), float(count - 1 - behind))
 
     def backwards(self, draw: np.ndarray) -> bool:
         """Whether a clip that may be reversed is."""
-        return bool(self.reverse) and draw[9] < 0
+        return bool(self.reverse) and draw[DRAWS + 1] < 0
 
     def apply(self, frames: np.ndarray, draw: np.ndarray, mean: float) -> np.ndarray:
         """Change pixels uint8 ``[T, h, w, c]``, every frame alike; ``mean`` is what contrast turns about."""
-        if self.flip and draw[8] < 0:
+        if self.flip and draw[DRAWS] < 0:
             frames = np.ascontiguousarray(frames[:, :, ::-1])
-        if self.upside_down and abs(draw[8]) < 0.5:
+        if self.upside_down and abs(draw[DRAWS]) < 0.5:
             frames = np.ascontiguousarray(frames[:, ::-1])
         if not self.image:
             return frames
-        return np.stack([self.image.apply(frame, draw[:8], mean) for frame in frames])
+        return np.stack([self.image.apply(frame, draw[:DRAWS], mean) for frame in frames])
 
     def _pace(self, draw: np.ndarray) -> float:
-        return float((1 + self.speed) ** draw[10])
+        return float((1 + self.speed) ** draw[DRAWS + 2])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnedge.backend import use_backend
+from rnnedge.data.augment import DRAWS
 from rnnedge.data.batches import to_inputs
 from rnnedge.data.clip_augment import ClipAugment
 from rnnedge.data.clips import Clip, ClipOptions, ClipSet, frames_near, nearest
@@ -200,7 +201,7 @@ class ClipBatches(keras.utils.PyDataset):
         if _judged_at_end(clip, self._options) and not self._augment.jitter:
             return spare
         among = _window_count(clip, self._options, carry=False)
-        return int((number + (draw[11] + 1) / 2) / among * (spare + 1))
+        return int((number + (draw[DRAWS + 3] + 1) / 2) / among * (spare + 1))
 
     def _w(self, valid: np.ndarray, y: np.ndarray, alone: np.ndarray) -> np.ndarray:
         """Weights ``[B, L]``; ``alone`` bool ``[B, 1]``: the clip has a label of its own."""

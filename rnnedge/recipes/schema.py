@@ -184,6 +184,7 @@ class AugmentSection(Section):
     brightness: Annotated[float, Field(ge=0, le=_limit("brightness"))] = 0.0
     contrast: Annotated[float, Field(ge=0, le=_limit("contrast"))] = 0.0
     blur: Annotated[float, Field(ge=0, le=_limit("blur"))] = 0.0
+    erase: Annotated[float, Field(ge=0, le=_limit("erase"))] = 0.0
     border: Border = "replicate"
     flip: bool = False
     upside_down: bool = False

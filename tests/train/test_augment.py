@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rnnedge.data import Augment
+from rnnedge.data.augment import DRAWS
 from rnnedge.data.batches import Batches
 from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
@@ -16,6 +17,7 @@ EVERYTHING = {
     "brightness": 0.3,
     "contrast": 0.5,
     "blur": 1.5,
+    "erase": 0.5,
 }
 
 
@@ -26,9 +28,27 @@ def picture(h=12, w=9, c=1, seed=0):
 @pytest.mark.parametrize("c", [1, 3])
 def test_zero_draws_and_zero_limits_change_nothing(c):
     image = picture(c=c)
-    assert np.array_equal(Augment(**EVERYTHING).apply(image, np.zeros(8)), image)
-    assert np.array_equal(Augment().apply(image, np.ones(8)), image)
+    assert np.array_equal(Augment(**EVERYTHING).apply(image, np.zeros(DRAWS)), image)
+    assert np.array_equal(Augment().apply(image, np.ones(DRAWS)), image)
     assert not Augment()
+
+
+def test_erasing_paints_one_rectangle_in_its_share_of_the_images():
+    augment = Augment(erase=0.4)
+    image = np.random.default_rng(1).integers(1, 3, (24, 36, 3), np.uint8)
+    shares = []
+    for draw in augment.draw(0, 0, 500):
+        changed = (augment.apply(image, draw) != image).any(axis=-1)
+        if not changed.any():
+            continue
+        y, x = np.nonzero(changed)
+        hole = augment.apply(image, draw)[y.min() : y.max() + 1, x.min() : x.max() + 1]
+        assert 4 <= hole.shape[0] <= 12
+        assert 6 <= hole.shape[1] <= 18
+        assert len(np.unique(hole)) == 1
+        shares.append(hole.shape[0] / 24)
+    assert 0.33 < len(shares) / 500 < 0.47
+    assert 0.3 < np.mean(shares) < 0.37
 
 
 @pytest.mark.parametrize("kind", sorted(EVERYTHING))
@@ -36,7 +56,7 @@ def test_zero_draws_and_zero_limits_change_nothing(c):
 def test_each_kind_alone_changes_the_image(kind, c):
     augment = Augment(**{kind: EVERYTHING[kind]})
     image = picture(c=c)
-    changed = augment.apply(image, np.full(8, 0.9))
+    changed = augment.apply(image, np.full(DRAWS, 0.9))
     assert augment
     assert changed.shape == image.shape
     assert changed.dtype == np.uint8
@@ -58,7 +78,7 @@ def test_shift_moves_by_its_share_of_the_side():
     image = np.zeros((10, 20, 1), np.uint8)
     image[5, 10] = 200
     augment = Augment(shift=0.2, border="constant")
-    right_down = augment.apply(image, np.array([1.0, 0.5, 0, 0, 0, 0, 0, 0]))
+    right_down = augment.apply(image, np.array([1.0, 0.5] + [0.0] * (DRAWS - 2)))
     assert np.argwhere(right_down[..., 0]).tolist() == [[6, 14]]  # 1 of 10 down, 4 of 20 right
 
 
@@ -70,7 +90,7 @@ def test_rotation_and_scale_are_bounded():
         y, x = np.unravel_index(augment.apply(image, draw)[..., 0].argmax(), (21, 21))
         return np.degrees(np.arctan2(y - 10, x - 10)), np.hypot(y - 10, x - 10)
 
-    unit = np.eye(8)
+    unit = np.eye(DRAWS)
     assert angle_and_radius(Augment(rotate=90), unit[2]) == pytest.approx((90, 8))
     assert angle_and_radius(Augment(rotate=90), -unit[2]) == pytest.approx((-90, 8))
     assert angle_and_radius(Augment(scale=0.25), unit[3]) == pytest.approx((0, 10))
@@ -79,7 +99,7 @@ def test_rotation_and_scale_are_bounded():
 
 def test_brightness_and_contrast_are_exact_and_do_not_wrap():
     image = np.array([[[0], [100], [250], [50]]], np.uint8)  # mean 100
-    unit = np.eye(8)
+    unit = np.eye(DRAWS)
     assert Augment(brightness=0.2).apply(image, unit[5]).ravel().tolist() == [51, 151, 255, 101]
     assert Augment(brightness=0.2).apply(image, -unit[5]).ravel().tolist() == [0, 49, 199, 0]
     assert Augment(contrast=0.5).apply(image, unit[6]).ravel().tolist() == [0, 100, 255, 25]
@@ -88,7 +108,7 @@ def test_brightness_and_contrast_are_exact_and_do_not_wrap():
 
 def test_blur_keeps_the_mean_and_flattens():
     image = picture(40, 40)
-    soft = Augment(blur=2.0).apply(image, np.ones(8))
+    soft = Augment(blur=2.0).apply(image, np.ones(DRAWS))
     assert soft.std() < image.std() / 2
     assert abs(float(soft.mean()) - image.mean()) < 3
 
@@ -96,7 +116,7 @@ def test_blur_keeps_the_mean_and_flattens():
 @pytest.mark.parametrize("border", ["constant", "replicate", "reflect"])
 def test_border(border):
     image = np.full((8, 8, 1), 77, np.uint8)
-    moved = Augment(shift=0.5, border=border).apply(image, np.array([1.0, 0, 0, 0, 0, 0, 0, 0]))
+    moved = Augment(shift=0.5, border=border).apply(image, np.array([1.0] + [0.0] * (DRAWS - 1)))
     assert moved[0, 0, 0] == (0 if border == "constant" else 77)
 
 

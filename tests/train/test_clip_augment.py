@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from rnnedge.data import Augment, ClipAugment
+from rnnedge.data.augment import DRAWS
 from rnnedge.data.clips import nearest
 from rnnedge_device.errors import InputError
 
 IMAGE = Augment(shift=0.2, rotate=20.0, scale=0.2, brightness=0.2, contrast=0.4)
-ZERO = np.zeros(14)
+ZERO = np.zeros(DRAWS + 6)
 
 
 def picks(augment, count, draw, key=(0,)):
@@ -26,7 +27,7 @@ def test_nothing_changes_at_zero():
     assert not augment
     assert picks(augment, 7, augment.draw(0, 0, 1)[0]).tolist() == list(range(7))
     assert np.array_equal(augment.apply(still(), augment.draw(0, 0, 1)[0], 0.0), still())
-    assert not augment.backwards(-np.ones(14))
+    assert not augment.backwards(-np.ones(DRAWS + 6))
     assert np.array_equal(ClipAugment(IMAGE, True, 0.5, 0.5).apply(still(), ZERO, 99.0), still())
 
 
@@ -67,9 +68,9 @@ def test_flip_mirrors_half_of_the_clips():
 def test_a_pace_makes_clips_longer_and_shorter():
     augment = ClipAugment(speed=0.5)
     draw = ZERO.copy()
-    draw[10] = 1.0
+    draw[DRAWS + 2] = 1.0
     assert picks(augment, 10, draw).tolist() == [0, 2, 3, 4, 6, 8, 9]
-    draw[10] = -1.0
+    draw[DRAWS + 2] = -1.0
     slow = picks(augment, 10, draw)
     assert len(slow) == 14
     assert slow.tolist() == sorted(slow)
@@ -93,10 +94,10 @@ def test_jitter_takes_frames_early_or_late_in_order():
 def test_draws_are_a_function_of_seed_epoch_and_index():
     augment = ClipAugment(IMAGE)
     draws = augment.draw(1, 2, 50)
-    assert draws.shape == (50, 14)
+    assert draws.shape == (50, DRAWS + 6)
     assert np.array_equal(draws[:20], augment.draw(1, 2, 20))
     assert not np.array_equal(draws, augment.draw(1, 3, 50))
-    assert not np.array_equal(draws[:, 8:], augment.draw(2, 2, 50)[:, 8:])
+    assert not np.array_equal(draws[:, DRAWS:], augment.draw(2, 2, 50)[:, DRAWS:])
 
 
 def test_reversal_maps_labels():
@@ -132,7 +133,7 @@ def test_trimming_leaves_out_frames_at_both_ends_and_never_more_than_its_share()
     assert 8 <= firsts.max() <= 10
     assert 39 <= lasts.min() <= 41
     assert all(np.array_equal(np.diff(at), np.ones(len(at) - 1)) for at in shown)
-    assert len(picks(ClipAugment(trim=0.4), 1, np.ones(14))) == 1
+    assert len(picks(ClipAugment(trim=0.4), 1, np.ones(DRAWS + 6))) == 1
 
 
 def test_extending_moves_the_ends_outwards_as_well():
@@ -146,7 +147,7 @@ def test_extending_moves_the_ends_outwards_as_well():
     assert len(set(np.round(firsts % 1, 1))) > 9  # between the steps, too
     assert all(np.allclose(np.diff(at), 1) for at in shown)
     assert all(len(at) == augment.paced(20, d) for at, d in zip(shown, augment.draw(1, 1, 400), strict=True))
-    inwards = ClipAugment(extend=3.0).positions(1, np.ones(14), (0,))
+    inwards = ClipAugment(extend=3.0).positions(1, np.ones(DRAWS + 6), (0,))
     assert inwards.tolist() == [0]
     with pytest.raises(InputError, match=r"extend=101: must be from 0 to 100 \(steps\)"):
         ClipAugment(extend=101)
