@@ -1,4 +1,4 @@
-"""The bundle `NAME.rnnedge`: a stored ZIP of manifest, models and golden inputs, checked before use."""
+"""The bundle `NAME.rnnedge`: a stored ZIP of manifest, models, vocabulary and golden inputs, checked before use."""
 
 import io
 import json
@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnnedge_device.errors import BundleError
+from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.fields import Fields
 from rnnedge_device.files import atomic_path, sha256
 from rnnedge_device.manifest import Manifest, check_version, files_of
+from rnnedge_device.vocabulary import Vocabulary
 
 MANIFEST = "manifest.json"
 MAX_BYTES = 512 * 2**20  # of a whole bundle; a device should refuse sooner than run out of memory
@@ -54,19 +55,39 @@ class Bundle:
         """The `.tflite` of a form (None: the default). BundleError if there is no such form."""
         return self.members[self.manifest.form(form).file]
 
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary of a caption bundle.
+
+        Raises:
+            BundleError: another task, or a member that is no vocabulary.
+        """
+        if self.manifest.caption is None:
+            raise BundleError(
+                f"task = {self.manifest.task!r}: only a bundle of task captions has a vocabulary"
+            )
+        name = self.manifest.caption.vocabulary
+        try:
+            return Vocabulary.from_text(self.members[name].decode())
+        except KeyError:
+            raise BundleError(f"vocabulary = {name!r}: is not a member of the bundle") from None
+        except UnicodeDecodeError as problem:
+            raise BundleError(f"{name}: must be UTF-8: {problem}") from None
+        except InputError as problem:
+            raise BundleError(f"{name}: {problem}") from None
+
 
 def write_bundle(path: str | os.PathLike[str], manifest: Manifest, members: Mapping[str, bytes]) -> Manifest:
     """Write a bundle: equal arguments give equal bytes. The file appears whole or not at all.
 
     Args:
         manifest: its `files` are filled in here.
-        members: bytes by name, with the file of every form.
+        members: bytes by name, with the file of every form and a caption model's vocabulary.
 
     Returns:
         The manifest as written.
 
     Raises:
-        BundleError: a name that is not plain, a form without its member, a value JSON cannot hold.
+        BundleError: a name that is not plain, a form or vocabulary without its member, a value JSON cannot hold.
         InputError: a path that cannot be written.
     """
     for name in members:
@@ -194,6 +215,8 @@ def _check_listed(infos: Mapping[str, zipfile.ZipInfo], entries: Mapping[str, Ma
 
 
 def _check_forms(manifest: Manifest, where: str) -> None:
+    if manifest.caption is not None and manifest.caption.vocabulary not in manifest.files:
+        raise BundleError(f"{where}: caption: vocabulary = {manifest.caption.vocabulary!r}: is not a member")
     for form in manifest.forms:
         if form.file not in manifest.files:
             raise BundleError(f"{where}: form {form.name}: its file {form.file!r} is not a member")

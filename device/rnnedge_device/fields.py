@@ -104,6 +104,11 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def is_whole(value: Any) -> bool:
+    """A whole number, 0 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def shown(value: Any) -> str:
     """`value` as it goes into a message: short, on one line."""
     text = repr(value)

@@ -9,8 +9,12 @@ from rnnedge_device.errors import BundleError
 from rnnedge_device.fields import Fields, is_count
 from rnnedge_device.tensors import Scan, State, Tensor
 
-FORMS = ("loop", "unrolled", "step", "fused", "sequence")
-_FORMS_OF = {"classify": ("loop", "unrolled", "step", "fused"), "clips": ("step", "sequence")}
+FORMS = ("loop", "unrolled", "step", "fused", "sequence", "encode", "decode")
+_FORMS_OF = {
+    "classify": ("loop", "unrolled", "step", "fused"),
+    "clips": ("step", "sequence"),
+    "captions": ("encode", "decode"),
+}
 TASKS = tuple(_FORMS_OF)
 
 
@@ -21,7 +25,9 @@ class Form:
     Args:
         name: of an image model, `loop`, `unrolled` and `fused` take the whole image (input `x`, output
             `y`); `step` takes one row of the sequence and the states, and gives `y` and the next states.
-            Of a clip model, `step` takes one frame and the states, `sequence` several frames.
+            Of a clip model, `step` takes one frame and the states, `sequence` several frames. Of a caption
+            model, `encode` takes the image and gives what `decode` begins with; `decode` takes the last
+            word (`token`) and the states, and gives `y` over the vocabulary and the next states.
         file: the member, such as `model.tflite`.
         signature: the signature's name in that file.
         inputs, outputs: tensors by signature name.
@@ -58,21 +64,35 @@ class Form:
             raise BundleError(f"{where}: a {task} bundle has {', '.join(_FORMS_OF[task])}")
         if task == "clips":
             self._check_clips(image_shape, classes, where)
+        elif task == "captions":
+            self._check_captions(image_shape, where)
         else:
             self._check_image(image_shape, classes, where)
+        for tensor in (*self.inputs, *self.outputs):
+            if (tensor.dtype == "int32") != (self.name == "decode" and tensor.name == "token"):
+                raise BundleError(f"{where}: {tensor.name}: dtype {tensor.dtype}: int32 is for token, only")
         for state in self.states:
             before, after = self.input(state.input), self.output(state.output)
             if (before.shape, before.dtype, before.scale, before.zero_point) != (
                 (after.shape, after.dtype, after.scale, after.zero_point)
             ):
                 raise BundleError(f"{where}: state {state.input}: {before} and {after} must be tied")
-        for side, given, known in (
-            ("inputs", self.inputs, {"x", *(state.input for state in self.states)}),
-            ("outputs", self.outputs, {"y", *(state.output for state in self.states)}),
-        ):
+        inputs, outputs = self._known(task)
+        for side, given, known in (("inputs", self.inputs, inputs), ("outputs", self.outputs, outputs)):
             names = [tensor.name for tensor in given]
             if sorted(names) != sorted(known):
                 raise BundleError(f"{where}: {side} {names}: must be {sorted(known)}, each once")
+
+    def _known(self, task: str) -> tuple[set[str], set[str]]:
+        """The names of the inputs and outputs that a form of these states has."""
+        inputs, outputs = {state.input for state in self.states}, {state.output for state in self.states}
+        if task != "captions":
+            return {"x", *inputs}, {"y", *outputs}
+        given, found = {tensor.name for tensor in self.inputs}, {tensor.name for tensor in self.outputs}
+        if self.name == "encode":
+            return {"x"}, found - {"x", "y", "token", "attention"}
+        # What is no state stays as the encoder gave it; that the encoder gives it, the manifest checks.
+        return {"token", *inputs, *given - outputs - {"x", "y"}}, {"y", *outputs, *found & {"attention"}}
 
     def _check_image(self, image_shape: tuple[int, int, int], classes: int, where: str) -> None:
         x, y = self.input("x"), self.output("y")
@@ -103,6 +123,23 @@ class Form:
                 f"{where}: {len(self.states)} states, scan {self.scan.to_list()}: a clip model has at least "
                 "one state and no scan"
             )
+
+    def _check_captions(self, image_shape: tuple[int, int, int], where: str) -> None:
+        if self.scan.steps or bool(self.states) != (self.name == "decode"):
+            raise BundleError(
+                f"{where}: {len(self.states)} states, scan {self.scan.to_list()}: decode has at least one "
+                "state, encode none, and neither has a scan"
+            )
+        if self.name == "encode":
+            if self.input("x").shape != (1, *image_shape) or not self.outputs:
+                raise BundleError(
+                    f"{where}: x {self.input('x').shape}, {len(self.outputs)} outputs: must be "
+                    f"{(1, *image_shape)}, and at least one"
+                )
+            return
+        token, y = self.input("token"), self.output("y")
+        if token.shape != (1,) or len(y.shape) != 2 or y.shape[0] != 1:
+            raise BundleError(f"{where}: token {token.shape}, y {y.shape}: must be (1,) and (1, K)")
 
     def to_dict(self) -> dict[str, Any]:
         return {

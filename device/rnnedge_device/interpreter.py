@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,16 +108,22 @@ def load_model(data: bytes, threads: int = 1, signature: str | None = None) -> M
         BundleError: the runtime cannot load the file, or it has no such signature.
         InputError: `threads` is not a whole number above zero.
     """
+    return _load(data, threads, [signature])[0]
+
+
+def _load(data: bytes, threads: int, signatures: Sequence[str | None]) -> list[Model]:
+    """The signatures of one interpreter: the weights are in memory once."""
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise InputError(f"threads = {threads!r}: must be a whole number above zero")
     try:
         with _quiet_stderr():
             interpreter = _Interpreter(model_content=data, num_threads=threads)
             names = list(interpreter.get_signature_list())
-            if not names or signature not in (None, *names):
-                have = ", ".join(names) or "none"
-                raise BundleError(f"signature {signature!r}: the model has {have}")
-            return Model(interpreter, signature or names[0])
+            for signature in signatures:
+                if not names or signature not in (None, *names):
+                    have = ", ".join(names) or "none"
+                    raise BundleError(f"signature {signature!r}: the model has {have}")
+            return [Model(interpreter, signature or names[0]) for signature in signatures]
     except BundleError:
         raise
     except (ValueError, RuntimeError, TypeError) as problem:
@@ -132,7 +138,22 @@ def load_form(data: bytes, form: Form, threads: int = 1) -> Model:
         BundleError: as `load_model`; or the model's tensors are not those of the manifest.
         InputError: as `load_model`.
     """
-    model = load_model(data, threads, form.signature)
+    return load_forms(data, (form,), threads)[0]
+
+
+def load_forms(data: bytes, forms: Sequence[Form], threads: int = 1) -> list[Model]:
+    """Load the signatures of several forms from their one member, into one interpreter.
+
+    Raises:
+        BundleError, InputError: as `load_form`.
+    """
+    models = _load(data, threads, [form.signature for form in forms])
+    for form, model in zip(forms, models, strict=True):
+        _check_border(form, model)
+    return models
+
+
+def _check_border(form: Form, model: Model) -> None:
     # A wrong scale would be wrong silently.
     for side, tensors, ports in (
         ("input", form.inputs, model.inputs),
@@ -147,7 +168,6 @@ def load_form(data: bytes, form: Form, threads: int = 1) -> Model:
             found = ports[tensor.name].tensor
             if tensor != found:
                 raise BundleError(f"form {form.name}: {side}: {tensor} in the manifest, {found} in the model")
-    return model
 
 
 def _ports(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Port]:

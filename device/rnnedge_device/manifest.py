@@ -1,9 +1,10 @@
 """The manifest: what a bundle says about itself, typed and strict."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.errors import BundleError
 from rnnedge_device.fields import Fields, shown
@@ -12,6 +13,7 @@ from rnnedge_device.preprocess import Preprocess
 
 FORMAT_VERSION = 1
 OUTPUTS = ("logits", "probabilities")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -20,16 +22,19 @@ class Manifest:
 
     Args:
         name: of the model.
-        labels: class names, in the order of the model's outputs.
+        labels: class names, in the order of the model's outputs; none of a caption model, whose
+            vocabulary takes their place.
         preprocess: from frame to input.
         forms: at least one; the first is the default.
-        task: `classify` (a label an image) or `clips` (labels over time, the state carried).
-        output: what `y` holds, `logits` or `probabilities`.
+        task: `classify` (a label an image), `clips` (labels over time, the state carried) or `captions`
+            (a sentence an image).
+        output: what `y` holds, `logits` or `probabilities`; of a caption model `logits`.
         metrics: figures with the data they were measured on; any JSON object.
         versions: of the packages that made it, `{package: version}`.
         created: when, as text.
         files: `{member: {"size": bytes, "sha256": digest}}`; filled by `write_bundle`.
-        clip: what a clip model assumes about time; None for `classify`.
+        clip: what a clip model assumes about time; None for the other tasks.
+        caption: what a caption model assumes about words; None for the other tasks.
 
     Raises:
         BundleError: the parts contradict each other.
@@ -47,6 +52,7 @@ class Manifest:
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
     clip: ClipSpec | None = None
+    caption: CaptionSpec | None = None
 
     def __post_init__(self) -> None:
         for key in ("labels", "forms"):
@@ -56,21 +62,24 @@ class Manifest:
                 raise BundleError(
                     f"manifest.json: {key} = {shown(value)}: must be one of {', '.join(allowed)}"
                 )
-        if not self.labels or not self.forms:
-            raise BundleError(
-                f"manifest.json: {len(self.labels)} labels, {len(self.forms)} forms: at least one of each"
-            )
+        captions = self.task == "captions"
+        if bool(self.labels) == captions or not self.forms:
+            labels = "no labels for captions" if captions else "at least one of each"
+            raise BundleError(f"manifest.json: {len(self.labels)} labels, {len(self.forms)} forms: {labels}")
         names = [form.name for form in self.forms]
         if len(set(names)) != len(names):
             raise BundleError(f"manifest.json: forms {names}: each name once")
         for form in self.forms:
             form.check(self.preprocess.shape, len(self.labels), self.task)
-        if (self.clip is None) != (self.task == "classify"):
-            raise BundleError(
-                f"manifest.json: clip = {shown(self.clip)}: there for task clips, and only there"
-            )
+        for key, spec, task in (("clip", self.clip, "clips"), ("caption", self.caption, "captions")):
+            if (spec is None) == (self.task == task):
+                raise BundleError(
+                    f"manifest.json: {key} = {shown(spec)}: there for task {task}, and only there"
+                )
         if self.clip is not None:
             self._check_clip(self.clip)
+        if self.caption is not None:
+            self._check_caption(self.caption)
 
     def _check_clip(self, clip: ClipSpec) -> None:
         if clip.background and clip.background not in self.labels:
@@ -84,6 +93,20 @@ class Manifest:
                 raise BundleError(
                     f"manifest.json: form {form.name}: its states and scales differ from form step's"
                 )
+
+    def _check_caption(self, caption: CaptionSpec) -> None:
+        if self.output != "logits":
+            raise BundleError(f"manifest.json: output = {self.output!r}: a caption model gives logits")
+        if sorted(form.name for form in self.forms) != ["decode", "encode"]:
+            names = ", ".join(form.name for form in self.forms)
+            raise BundleError(f"manifest.json: forms {names}: captions have encode and decode, both")
+        encode, decode = self.form("encode"), self.form("decode")
+        if encode.file != decode.file or encode.signature == decode.signature:
+            raise BundleError(
+                f"manifest.json: forms encode and decode: {encode.file!r} {encode.signature!r}, "
+                f"{decode.file!r} {decode.signature!r}: must be two signatures of one file"
+            )
+        check_pair(encode, decode, caption.grid)
 
     def form(self, name: str | None = None) -> Form:
         """The form of that name, or the default.
@@ -111,6 +134,7 @@ class Manifest:
             "created": self.created,
             "files": {name: dict(entry) for name, entry in self.files.items()},
             **({} if self.clip is None else {"clip": self.clip.to_dict()}),
+            **({} if self.caption is None else {"caption": self.caption.to_dict()}),
         }
 
     @classmethod
@@ -135,7 +159,8 @@ class Manifest:
             "versions": fields.table("versions"),
             "created": fields.text("created"),
             "files": files_of(fields),
-            "clip": _clip_of(fields),
+            "clip": _spec_of(fields, "clip", ClipSpec.from_dict),
+            "caption": _spec_of(fields, "caption", CaptionSpec.from_dict),
         }
         fields.done()
         return cls(**found)
@@ -154,9 +179,38 @@ def _border(form: Form) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def _clip_of(fields: Fields) -> ClipSpec | None:
-    data = fields.raw("clip", None)
-    return None if data is None else ClipSpec.from_dict(data, f"{fields.where}: clip", BundleError)
+def check_pair(encode: Form, decode: Form, grid: tuple[int, int] | None) -> None:
+    """Does `decode` begin with what `encode` gives, and its attention fit the grid?
+
+    Args:
+        encode, decode: forms of a caption model, each checked by itself.
+        grid: (rows, columns) of the attention map, or None.
+
+    Raises:
+        BundleError: a tensor of another name, shape, dtype, scale or zero point, or another grid.
+    """
+    where = "manifest.json: forms encode and decode"
+    given = {tensor.name: tensor for tensor in encode.outputs}
+    taken = {tensor.name: tensor for tensor in decode.inputs if tensor.name != "token"}
+    if sorted(given) != sorted(taken):
+        raise BundleError(f"{where}: outputs {sorted(given)} and inputs {sorted(taken)}: must be the same")
+    for name, tensor in taken.items():
+        if given[name] != tensor:
+            raise BundleError(f"{where}: {given[name]} and {tensor}: must be the same")
+    found = {tensor.name: tensor.shape for tensor in decode.outputs}.get("attention")
+    if found != (None if grid is None else (1, grid[0] * grid[1])):
+        raise BundleError(
+            f"{where}: grid = {grid}, attention {found}: must be (1, rows * columns), or neither"
+        )
+    for name in {"features", "keys"} & set(taken):
+        # Both have a row for each place of the map.
+        if found is not None and (len(taken[name].shape) != 3 or taken[name].shape[:2] != found):
+            raise BundleError(f"{where}: {name} {taken[name].shape}: must be (1, {found[1]}, any)")
+
+
+def _spec_of(fields: Fields, key: str, read: Callable[[Any, str, type[BundleError]], T]) -> T | None:
+    data = fields.raw(key, None)
+    return None if data is None else read(data, f"{fields.where}: {key}", BundleError)
 
 
 def check_version(fields: Fields) -> int:

@@ -1,8 +1,10 @@
 """The self-test of a bundle: does this machine compute what the exporting machine computed?
 
-The golden images of a clip bundle are consecutive frames, streamed from reset.
+The golden images of a clip bundle are consecutive frames, streamed from reset. The decoder of a caption bundle is
+led along the golden tokens, from what this machine's encoder gives.
 """
 
+import math
 import platform
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.bundle import Bundle
+from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import BundleError
@@ -31,7 +34,8 @@ def self_test(bundle: Bundle, form: str | None = None, threads: int = 1) -> dict
     Returns:
         `{"ok", "images", "forms": [{"form", "ok", "equal", "agree", "max_lsb" | "max_abs", "allowed"}],
         "runtime", "exported_with", "numpy", "machine"}`; `equal` is the share of bit-equal outputs, `agree`
-        the share of images with the same label.
+        the share of images with the same label, of `decode` the share of words with the same next one, of
+        `encode` the share of images with the same largest output.
 
     Raises:
         BundleError: no golden inputs, or none for that form, or they do not fit the model.
@@ -58,12 +62,13 @@ def self_test(bundle: Bundle, form: str | None = None, threads: int = 1) -> dict
 
 def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[str, Any]:
     expected = golden.outputs[form]
-    dtype, labels = bundle.manifest.form(form).output("y").dtype, len(bundle.manifest.labels)
-    if expected.dtype != dtype or expected.shape[1] != labels:
+    dtype, width, steps = _row(bundle, form, golden)
+    if expected.dtype != dtype or expected.shape[1] != steps * width:
         raise BundleError(
-            f"{GOLDEN}: y_{form} {expected.dtype} {expected.shape}: must be {dtype} [N, {labels}]"
+            f"{GOLDEN}: y_{form} {expected.dtype} {expected.shape}: must be {dtype} [N, {steps * width}]"
         )
-    found = _outputs(bundle, form, golden.images, threads)
+    expected = expected.reshape(-1, width)
+    found = _outputs(bundle, form, golden, threads)
     gap = float(np.abs(found.astype(np.float64) - expected).max())
     result: dict[str, Any] = {
         "form": form,
@@ -80,8 +85,26 @@ def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[
     return {**result, "allowed": allowed, "ok": bool(gap <= allowed)}
 
 
-def _outputs(bundle: Bundle, form: str, images: NDArray[np.uint8], threads: int) -> NDArray[Any]:
-    """Raw outputs `[N, K]` of a form for the golden images."""
+def _row(bundle: Bundle, form: str, golden: Golden) -> tuple[str, int, int]:
+    """Dtype and length of an output of the form, and how many there are an image."""
+    described = bundle.manifest.form(form)
+    y = described.outputs[0] if form == "encode" else described.output("y")
+    steps = golden.tokens.shape[1] if form == "decode" and golden.tokens is not None else 1
+    return y.dtype, math.prod(y.shape[1:]) if form == "encode" else y.shape[-1], steps
+
+
+def _outputs(bundle: Bundle, form: str, golden: Golden, threads: int) -> NDArray[Any]:
+    """Raw outputs `[N, K]` of a form for the golden images; of `decode` `[N * T, K]`."""
+    images = golden.images
+    if bundle.manifest.caption is not None:
+        captioner = Captioner(bundle, threads)
+        states = [captioner.encode(image) for image in images]
+        if form == "encode":
+            return np.stack([state[captioner.forms[0].outputs[0].name].ravel() for state in states])
+        assert golden.tokens is not None  # as Golden.from_bytes has checked
+        return np.concatenate(
+            [captioner.logits(state, ids) for state, ids in zip(states, golden.tokens.tolist(), strict=True)]
+        )
     if bundle.manifest.clip is None:
         classifier = Classifier(bundle, form, threads)
         return np.stack([classifier.predict(image).raw for image in images])

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.errors import BundleError
-from rnnedge_device.fields import Fields, is_count, shown
+from rnnedge_device.fields import Fields, is_count, is_whole, shown
 from rnnedge_device.quantization import dequantize, quantize
 
-DTYPES = ("int8", "float32")
+DTYPES = ("int8", "float32", "int32")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Tensor:
     Args:
         name: such as `x`, `y`, `h0`, `h0_next`.
         shape: with the batch axis, which is 1.
-        dtype: `int8` or `float32`.
-        scale: above zero for int8, 0.0 for float32.
-        zero_point: the int8 of the real value 0; 0 for float32.
+        dtype: `int8` or `float32`; `int32` for a caption model's `token`, which is a number and no quantity.
+        scale: above zero for int8, else 0.0.
+        zero_point: the int8 of the real value 0; else 0.
     """
 
     name: str
@@ -62,9 +62,9 @@ class Tensor:
         )
         fields.done()
         if (tensor.scale > 0) != (dtype == "int8"):
-            raise fields.fail("scale", f"{dtype}: above zero for int8, 0 for float32")
+            raise fields.fail("scale", f"{dtype}: above zero for int8, 0 for float32 and int32")
         if not (-128 <= tensor.zero_point <= 127 if dtype == "int8" else tensor.zero_point == 0):
-            raise fields.fail("zero_point", f"{dtype}: -128 to 127 for int8, 0 for float32")
+            raise fields.fail("zero_point", f"{dtype}: -128 to 127 for int8, 0 for float32 and int32")
         return tensor
 
 
@@ -75,7 +75,8 @@ class State:
     Args:
         input: name of the input, such as `h0`.
         output: name of the output with the next value, such as `h0_next`.
-        reset: real value; the device quantises it with the input's scale and zero point.
+        reset: real value; the device quantises it with the input's scale and zero point. A caption model's
+            states begin with what `encode` gives, and have none: 0.0.
     """
 
     input: str
@@ -130,13 +131,9 @@ class Scan:
         steps = []
         for step in data if isinstance(data, list) else [data]:
             known = isinstance(step, list) and len(step) == 2 and step[0] in ("transpose", "reshape")
-            if not known or not isinstance(step[1], list) or not all(_is_index(item) for item in step[1]):
+            if not known or not isinstance(step[1], list) or not all(is_whole(item) for item in step[1]):
                 raise BundleError(
                     f'{where}: scan = {shown(step)}: must be ["transpose", axes] or ["reshape", shape]'
                 )
             steps.append((step[0], tuple(step[1])))
         return cls(tuple(steps))
-
-
-def _is_index(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

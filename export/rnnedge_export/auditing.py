@@ -20,7 +20,7 @@ from rnnedge_export.runtimes import TFLITE_RUNTIME_2_14
 
 # Operators whose int8 kernels multiply accumulated integers by s_in s_other / s_out (a mean: by s_in / n s_out) and
 # round to the nearest.
-_PRODUCTS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "MUL", "MEAN"}
+_PRODUCTS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL", "MUL", "MEAN"}
 _BORDER = {"QUANTIZE", "DEQUANTIZE"}
 
 
@@ -171,6 +171,9 @@ def _largest_accumulator(op: Operator) -> int:
         return 255 * 255
     if op.name == "MEAN":
         return 255 * _averaged(op)
+    if op.name == "BATCH_MATMUL":
+        assert op.inputs[0] is not None
+        return 255 * 255 * op.inputs[0].shape[-1]
     weights = op.inputs[1]
     assert weights is not None
     per_output = math.prod(weights.shape[1:3] if op.name == "DEPTHWISE_CONV_2D" else weights.shape[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,16 +59,21 @@ def trace(model: tf_keras.Model, form: str) -> Graph:
         return {"y": y, **{f"{name}_next": final[key] for key, (name, _) in carried.items()}}
 
     with tracing(model, "loop" if form in ("step", "sequence") else form):
-        function = tf.function(run, autograph=False).get_concrete_function(*specs.values())
-    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+        concrete = frozen(run, specs)
+    states = [(name, f"{name}_next") for name, _ in carried.values()]
+    return Graph(form, concrete, shape, states, tuple(name for name, _ in bound.values()), scan)
+
+
+def frozen(run: Callable[..., dict[str, tf.Tensor]], specs: dict[str, tf.TensorSpec]) -> Any:
+    """``run(*values)`` traced, its variables constants: a concrete function of the inputs that ``specs`` names."""
+    function = tf.function(run, autograph=False).get_concrete_function(*specs.values())
+    constant = convert_variables_to_constants_v2(function, lower_control_flow=False)
     keys = sorted(function.structured_outputs)  # flattened in this order
 
     def serve(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(zip(keys, frozen(*[inputs[name] for name in specs]), strict=True))
+        return dict(zip(keys, constant(*[inputs[name] for name in specs]), strict=True))
 
-    concrete = tf.function(serve, autograph=False).get_concrete_function(**specs)
-    states = [(name, f"{name}_next") for name, _ in carried.values()]
-    return Graph(form, concrete, shape, states, tuple(name for name, _ in bound.values()), scan)
+    return tf.function(serve, autograph=False).get_concrete_function(**specs)
 
 
 # (name of a QuantRecurrent, state of its cell) -> name and shape of the graph's input

@@ -26,6 +26,14 @@ from rnnedge_export.engines import KINDS, Engine, float_engine, int8_engine, qat
 _PACKAGES = ("rnnedge", "keras", "tf_keras", "tensorflow", "tensorflow-model-optimization", "ai-edge-litert")
 
 
+def provenance() -> dict[str, Any]:
+    """What a manifest says of its making: ``versions`` of the packages, and ``created``, now."""
+    return {
+        "versions": {package: version(package) for package in _PACKAGES},
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
 @dataclass(frozen=True)
 class Quantized:
     """A converted model.
@@ -135,8 +143,7 @@ class Quantized:
             clip=clip,
             output="probabilities" if self.probabilities else "logits",
             metrics={**self.report.get("parity", {}), **(metrics or {})},
-            versions={package: version(package) for package in _PACKAGES},
-            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **provenance(),
         )
         write_bundle(target, manifest, members)
 

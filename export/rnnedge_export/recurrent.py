@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from rnnedge_export.cells import Cell, cell_of, project
-from rnnedge_export.scheme import DERIVED, FIXED, LIMIT, SiteQuantizer, fake_quantize
+from rnnedge_export.sites import Sites, fixed_sites
 
 # Above this many steps training runs a loop: an unrolled graph would take minutes to trace.
 UNROLL_LIMIT = 64
@@ -71,31 +70,17 @@ class QuantRecurrent(tf_keras.layers.Layer):
         self.steps = int(input_shape[1])
         for name, shape in self.settings["weight_shapes"].items():
             setattr(self, name, self.add_weight(name=name, shape=tuple(shape), initializer="zeros"))
-        self.quantizers = {
-            site: SiteQuantizer(LIMIT.get(site, np.inf)) for site in self.cell.sites if site not in self.fixed
-        }
-        self.ranges = {site: q.build(None, site, self) for site, q in self.quantizers.items()}
+        self.sites = Sites(self, self.cell.sites, self.fixed)
         super().build(input_shape)
 
     @property
-    def fixed(self) -> dict[str, tuple[float, float]]:
-        """The fixed sites of this cell. A tanh SimpleRNN's state is the TANH kernel's own output."""
-        if self.settings["cell"] != "simple_rnn":
-            return FIXED
-        return {"h": FIXED["tanh"]} if self.settings["activation"] == "tanh" else {}
+    def fixed(self) -> Mapping[str, tuple[float, float]]:
+        """The fixed sites of this cell."""
+        return fixed_sites(self.settings["cell"], self.settings["activation"])
 
     def quantize(self, site: str, value: tf.Tensor) -> tf.Tensor:
         """Fake-quantise ``value`` at ``site``."""
-        if site in self.fixed:
-            return value if self.form == "float" else fake_quantize(value, self.fixed[site])
-        if site in DERIVED:
-            if self.form == "float":
-                return value
-            source, factor = DERIVED[site]
-            bounds = self.ranges[source]
-            low, high = bounds["min_var"] * factor, bounds["max_var"] * factor
-            return tf.quantization.fake_quant_with_min_max_vars(value, low, high)
-        return self.quantizers[site](value, False, weights=self.ranges[site])
+        return self.sites(site, value, exact=self.form == "float")
 
     def zeros(self, batch: Any) -> list[tf.Tensor]:
         """The initial states, ``[B, units]`` each."""

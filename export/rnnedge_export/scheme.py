@@ -49,7 +49,7 @@ FIXED: dict[str, tuple[float, float]] = {
     "rh": _levels(_GATED),
 }
 # Beyond these a sigmoid (8) or tanh (4) has reached its last int8 step; wider would only cost resolution.
-LIMIT = {"z": 8.0, "n": 4.0, "c": 8.0}
+LIMIT = {"z": 8.0, "n": 4.0, "c": 8.0, "keyed": 4.0}
 # What a sigmoid gate lets through of a learned site: its scale times 255/256.
 DERIVED = {"fc": ("c", 255 / 256), "rn": ("zh", 255 / 256)}
 # The model's input, a little wider than seen: pixels from -1 to 1 would all lie half-way between two levels (whose step

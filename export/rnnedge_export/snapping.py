@@ -33,7 +33,18 @@ _CARRIERS = (
 )
 _READERS = (
     *_WITH_CONSTANT,
-    *(OP.ADD, OP.SUB, OP.MEAN, OP.HARD_SWISH, OP.LOGISTIC, OP.TANH, OP.SOFTMAX, OP.QUANTIZE, OP.DEQUANTIZE),
+    *(
+        OP.ADD,
+        OP.SUB,
+        OP.MEAN,
+        OP.BATCH_MATMUL,
+        OP.HARD_SWISH,
+        OP.LOGISTIC,
+        OP.TANH,
+        OP.SOFTMAX,
+        OP.QUANTIZE,
+        OP.DEQUANTIZE,
+    ),
 )
 
 # A scale that moves by more than this belongs to a channel that hardly moves its output: its integers move along.
@@ -53,6 +64,11 @@ def snap_factors(model: Any, graph: Any) -> None:
             x = scale_of(graph, int(op.inputs[0]))
             if x is not None:
                 _snap_result(model, graph, out, x[0] / count, 255 * count)
+        elif code == OP.BATCH_MATMUL:
+            a, b = (scale_of(graph, int(index)) for index in op.inputs)
+            if a is not None and b is not None:
+                terms = int(graph.tensors[op.inputs[0]].shape[-1])
+                _snap_result(model, graph, out, a[0] * b[0], terms * 255 * 255)
         elif code in _WITH_CONSTANT:
             # Either operand of a MUL may be the constant.
             constants = [k for k in (1, 0) if constant_of(model, graph, int(op.inputs[k])) is not None]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rnnedge.commands import options
-from rnnedge.commands.tables import print_accuracy, print_baselines, print_clips
+from rnnedge.commands.tables import print_accuracy, print_baselines, print_captions, print_clips
 
 
 @click.command()
@@ -63,11 +63,13 @@ def command(
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    clips = opened.recipe.task == "clips"
-    if clips and method == "ptq":
-        raise InputError("--method ptq: is for images; a clip model is quantised by --method qat")
-    if baseline and not clips:
-        raise InputError(f"--baseline: is for clips; {run} holds an image model")
+    task = opened.recipe.task
+    if method == "ptq" and task != "classify":
+        raise InputError(f"--method ptq: is for images; {run} ({task}) is quantised by --method qat")
+    if baseline and task != "clips":
+        raise InputError(f"--baseline: is for clips; {run} is of task {task}")
+    if form and task == "captions":
+        raise InputError(f"--form {form[0]}: a captioner has encode and decode, always both")
     if method == "ptq":
         from rnnedge.quantize import baselines
 
@@ -79,10 +81,14 @@ def command(
         return
     chosen = None if not form else form[0] if len(form) == 1 else form
     outcome: Any
-    if clips:
+    if task == "clips":
         from rnnedge.clips.quantize import quantize_clips
 
         outcome = quantize_clips(opened, out=out, form=chosen, io=io, baseline=baseline, say=say)
+    elif task == "captions":
+        from rnnedge.captions.quantize import quantize_captions
+
+        outcome = quantize_captions(opened, out=out, io=io, say=say)
     else:
         from rnnedge.quantize import quantize_run
 
@@ -93,5 +99,6 @@ def command(
     if as_json:
         options.print_json({**outcome.to_dict(), "report": str(report)})
         return
-    (print_clips if clips else print_accuracy)(outcome.to_dict())
+    show = {"classify": print_accuracy, "clips": print_clips, "captions": print_captions}
+    show[task](outcome.to_dict())
     click.echo(f"{outcome.bundle}\n{report}")

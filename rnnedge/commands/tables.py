@@ -67,6 +67,27 @@ def print_clips(figures: dict[str, Any]) -> None:
     )
 
 
+def print_captions(figures: dict[str, Any]) -> None:
+    """A captioner's figures by float, QAT and int8, then how alike the last two are and what a word costs."""
+    titles = {"float": "float32", "qat": "fake-quantised", "int8": "int8"}
+    scenes = bool(figures["int8"].get("scenes"))
+    columns = ("attributes", "exact", "grammar") if scenes else ("BLEU-1", "BLEU-4", "ROUGE-L", "CIDEr-D")
+    table = _table(f"{figures['data']}, {figures['images']:,} images, split {figures['split']}", "", *columns)
+    for kind, title in titles.items():
+        row = figures[kind]
+        keys = ("bleu_1", "bleu_4", "rouge_l", "cider_d")
+        values = row["scenes"].values() if scenes else (row[key] for key in keys)
+        table.add_row(title, *(f"{value:.4f}" for value in values))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"int8 says the trained model's sentence for {figures['same_captions']:.1%} of the images and chooses its word "
+        f"{figures['token_agreement']:.2%} of the time; {figures['encode_us']:,.0f} µs an image, "
+        f"{figures['decode_step_us']:,.0f} µs a word",
+        highlight=False,
+    )
+
+
 def print_events(title: str, rows: dict[str, dict[str, Any]]) -> None:
     """Event figures, one row a model."""
     first = next(iter(rows.values()))

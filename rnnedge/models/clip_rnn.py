@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnnedge.backend import use_backend
+from rnnedge.models.applications import application_encoder
 from rnnedge.models.arguments import check_choice, check_share, check_whole, checked_shape
-from rnnedge.models.encoders import MOBILENETS, cnn_encoder, mobilenet_encoder, row_encoder
+from rnnedge.models.encoders import cnn_encoder, row_encoder
 from rnnedge.models.per_frame import PerFrame
 from rnnedge.models.recurrent import CELLS, recurrent_layer
 from rnnedge_device.errors import InputError
@@ -16,7 +17,7 @@ use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
 
-ENCODERS = ("row_rnn", "cnn", *MOBILENETS)
+ENCODERS = ("row_rnn", "cnn", "mobilenet_v2", "mobilenet_v3")
 
 
 def clip_rnn(
@@ -99,7 +100,9 @@ def clip_rnn(
     elif encoder == "cnn":
         inner = cnn_encoder(shape, _checked_filters(filters), features, separable, first_stride, dropout)
     else:
-        inner = mobilenet_encoder(encoder, shape, alpha, weights, minimalistic)
+        inner = application_encoder(
+            encoder, shape, alpha=alpha, weights=weights, minimalistic=minimalistic, pooling="avg"
+        )
     chain: list[Any] = [PerFrame(inner, name="encoder")]
     if dropout:
         chain.append(keras.layers.Dropout(dropout, name="dropout"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rnnedge.recipes.schema import CLIPS_ONLY, MODELS, Recipe
+from rnnedge.recipes.schema import MODELS, Recipe, of_other_tasks
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 
@@ -54,11 +54,9 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """Every value of a recipe as TOML; a recipe for images leaves out what is for clips."""
+    """Every value of a recipe as TOML, without what is for other tasks."""
     top, sections = [], []
-    other: Any = (
-        {} if recipe.task == "clips" else {key: set(keys) or True for key, keys in CLIPS_ONLY.items()}
-    )
+    other: Any = of_other_tasks(recipe.task)
     for key, value in recipe.model_dump(exclude=other).items():
         if isinstance(value, dict):
             sections.append("\n".join([f"\n[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]))

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictFloat, S
 from rnnedge.data.augment import LIMITS, Augment
 from rnnedge.data.clip_augment import ClipAugment
 from rnnedge.data.clips import ClipOptions
+from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.errors import InputError
 from rnnedge_device.events import EventRules
@@ -86,7 +87,25 @@ class ClipRnn(Section):
     weights: str = ""
 
 
-MODELS: dict[str, type[Section]] = {"row_rnn": RowRnn, "clip_rnn": ClipRnn}
+class Captioner(Section):
+    """The arguments of :func:`rnnedge.models.captioner`; with ``freeze`` the encoder keeps its weights."""
+
+    kind: Literal["captioner"] = "captioner"
+    encoder: Literal["cnn", "mobilenet_v2", "mobilenet_v3", "efficientnet_lite", "resnet50"] = "cnn"
+    image: Literal["first", "state", "attention"] = "first"
+    cell: Literal["lstm", "gru"] = "lstm"
+    units: Whole = 256
+    layers: Whole = 1
+    embedding: Whole = 256
+    attention: Whole = 128
+    dropout: Share = 0.0
+    filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 32, 48, 64]
+    alpha: Above = 1.0
+    weights: str = ""
+    freeze: bool = False
+
+
+MODELS: dict[str, type[Section]] = {"row_rnn": RowRnn, "clip_rnn": ClipRnn, "captioner": Captioner}
 
 
 def _kind(model: Any) -> str:
@@ -95,7 +114,10 @@ def _kind(model: Any) -> str:
 
 
 Model = Annotated[
-    Annotated[RowRnn, Tag("row_rnn")] | Annotated[ClipRnn, Tag("clip_rnn")], Discriminator(_kind)
+    Annotated[RowRnn, Tag("row_rnn")]
+    | Annotated[ClipRnn, Tag("clip_rnn")]
+    | Annotated[Captioner, Tag("captioner")],
+    Discriminator(_kind),
 ]
 
 
@@ -133,6 +155,21 @@ class Events(Section):
         return EventRules(**self.model_dump(exclude={"tune"}))
 
 
+class CaptionSection(Section):
+    """Words and how a sentence is searched for; see ``rnnedge_device.caption``.
+
+    ``length`` is the longest sentence in words, ``min_count`` how often a word must occur to be learned.
+    """
+
+    length: Whole = 20
+    min_count: Whole = 1
+    beam: Whole = 1
+    length_penalty: Annotated[float, Field(ge=0)] = 0.7
+    no_repeat: Annotated[int, Field(ge=0)] = 3
+    interval_ms: Above = 2000.0
+    scene_cut: bool = True
+
+
 class Train(Section):
     """Optimisation. Steps are batches; a warm-up rises linearly from zero.
 
@@ -140,6 +177,10 @@ class Train(Section):
     hands a long video's state from window to window; ``frame_weight`` is what a frame counts beside a clip's last with
     head ``both``, ``whole_share`` the share of the whole videos' windows in an epoch; ``with_val`` trains on ``val`` as
     well, when nothing is left to choose; ``keep`` is the epoch whose model stays: the best on ``val``, or the last.
+
+    For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``scheduled_sampling``
+    the share of words that the model reads from itself in the last epoch (none in the first), ``encoder_rate`` a factor
+    on the encoder's learning rate. ``init`` is a finished run whose weights are the beginning.
     """
 
     epochs: Whole = 20
@@ -163,6 +204,10 @@ class Train(Section):
     frame_weight: Annotated[float, Field(ge=0)] = 1.0
     whole_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     keep: Literal["best", "last"] = "best"
+    label_smoothing: Share = 0.0
+    scheduled_sampling: Share = 0.0
+    encoder_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
+    init: str = ""
 
     @property
     def class_power(self) -> float:
@@ -205,14 +250,31 @@ class Quantize(Section):
     io: Literal["int8", "float32"] = "int8"
 
 
-# What only clips know; no keys: the whole section.
-CLIPS_ONLY: dict[str, tuple[str, ...]] = {
-    "clip": (),
-    "events": (),
-    "data": ("classes", "fold", "folds"),
-    "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
-    "train": ("carry", "frame_weight", "whole_share", "with_val"),
+# What only one task knows; no keys: the whole section.
+ONLY: dict[str, dict[str, tuple[str, ...]]] = {
+    "clips": {
+        "clip": (),
+        "events": (),
+        "data": ("classes", "fold", "folds"),
+        "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
+        "train": ("carry", "frame_weight", "whole_share", "with_val"),
+    },
+    "captions": {
+        "caption": (),
+        "train": ("label_smoothing", "scheduled_sampling", "encoder_rate", "init"),
+    },
 }
+KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}
+
+
+def of_other_tasks(task: str) -> dict[str, Any]:
+    """The sections and keys that a recipe of ``task`` does not have: ``{section: {keys}, or True for all}``."""
+    found: dict[str, Any] = {}
+    for owner, sections in ONLY.items():
+        if owner != task:
+            for section, keys in sections.items():
+                found[section] = {*found.get(section, ()), *keys} or True
+    return found
 
 
 class Recipe(Section):
@@ -222,6 +284,7 @@ class Recipe(Section):
     description: str = ""
     data: Data = Data()
     clip: ClipSection = ClipSection()
+    caption: CaptionSection = CaptionSection()
     model: Model = RowRnn()
     train: Train = Train()
     augment: AugmentSection = AugmentSection()
@@ -229,8 +292,10 @@ class Recipe(Section):
     quantize: Quantize = Quantize()
 
     @property
-    def task(self) -> Literal["classify", "clips"]:
-        """``classify`` (images) or ``clips``; the model's kind decides."""
+    def task(self) -> Literal["classify", "clips", "captions"]:
+        """``classify`` (images), ``clips`` or ``captions``; the model's kind decides."""
+        if isinstance(self.model, Captioner):
+            return "captions"
         return "clips" if isinstance(self.model, ClipRnn) else "classify"
 
     def preprocess(self) -> Preprocess:
@@ -248,7 +313,7 @@ class Recipe(Section):
 
     def augmentation(self) -> Augment:
         """The training images' random changes."""
-        return Augment(**self.augment.model_dump(exclude=set(CLIPS_ONLY["augment"])))
+        return Augment(**self.augment.model_dump(exclude=set(ONLY["clips"]["augment"])))
 
     def clip_augmentation(self) -> ClipAugment:
         """The training clips' random changes."""
@@ -261,6 +326,21 @@ class Recipe(Section):
         """The manifest's temporal side, with what was measured on the data."""
         options = self.clip.model_dump(exclude={"scene_cut"})
         return ClipSpec(**options, scene_cut=scene_cut, events=events or self.events.rules())
+
+    def caption_spec(
+        self, scene_cut: SceneCut | None = None, grid: tuple[int, int] | None = None
+    ) -> CaptionSpec:
+        """The manifest's caption side."""
+        c = self.caption
+        return CaptionSpec(
+            max_length=c.length,
+            beam=c.beam,
+            length_penalty=c.length_penalty,
+            no_repeat=c.no_repeat,
+            interval_ms=c.interval_ms,
+            scene_cut=scene_cut,
+            grid=grid,
+        )
 
     def check(self) -> None:
         """Refuse what a single key cannot show: colours that do not fit, settings of another task.
@@ -277,13 +357,22 @@ class Recipe(Section):
                     f"data.fold={self.data.fold}, data.folds={self.data.folds}: "
                     "folds must be 2 or more and fold from 0 to folds - 1, or 0 and -1 for no folds"
                 )
-            return
-        self.augmentation()
-        for section, keys in CLIPS_ONLY.items():
+        else:
+            self.augmentation()
+        if self.task == "captions":
+            self.caption_spec()
+        for section, keys in of_other_tasks(self.task).items():
             values = getattr(self, section)
-            for key in keys or type(values).model_fields:
+            for key in type(values).model_fields if keys is True else sorted(keys):
                 if getattr(values, key) != type(values).model_fields[key].default:
                     raise InputError(
-                        f"{section}.{key}={getattr(values, key)!r}: is for clips (model.kind='clip_rnn'), "
+                        f"{section}.{key}={getattr(values, key)!r}: is for {self._owners(section, key)}, "
                         f"not for model.kind={self.model.kind!r}"
                     )
+
+    def _owners(self, section: str, key: str) -> str:
+        """Who has a key that this recipe's task has not."""
+        owners = [
+            t for t, own in ONLY.items() if section in own and (not own[section] or key in own[section])
+        ]
+        return " and ".join(f"{task} (model.kind={KIND[task]!r})" for task in owners)

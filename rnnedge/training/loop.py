@@ -10,6 +10,7 @@ import numpy as np
 from rnnedge.backend import use_backend
 from rnnedge.recipes import Recipe
 from rnnedge.training.callbacks import RestoreMetrics, ShowSteps, StepCheckpoint
+from rnnedge.training.caption_problem import CaptionProblem
 from rnnedge.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from rnnedge.training.clip_problem import ClipProblem
 from rnnedge.training.image_problem import ImageProblem
@@ -26,6 +27,12 @@ from rnnedge_device.files import atomic_path
 use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
+
+PROBLEMS: dict[str, type[Problem]] = {
+    "classify": ImageProblem,
+    "clips": ClipProblem,
+    "captions": CaptionProblem,
+}
 
 
 def train(
@@ -58,7 +65,7 @@ def train(
     """
     out = Path(out)
     prepare_folder(out, recipe, resume=resume, overwrite=overwrite)
-    problem = (ClipProblem if recipe.task == "clips" else ImageProblem)(recipe, strict=strict)
+    problem = PROBLEMS[recipe.task](recipe, strict=strict)
     return _Run(recipe, out, problem, bar or ProgressBar(quiet=True)).go(resume)
 
 
@@ -107,9 +114,16 @@ class _Run:
             step_every=max(1, round(t.step_epochs * self.steps)),
             decay=t.decay,
         )
+        slow, rate = self.problem.slow()
         model.compile(
             make_optimizer(
-                t.optimizer, schedule, clip=t.clip, clip_at=t.clip_at, weight_decay=t.weight_decay
+                t.optimizer,
+                schedule,
+                clip=t.clip,
+                clip_at=t.clip_at,
+                weight_decay=t.weight_decay,
+                slow=slow,
+                rate=rate,
             ),
             **self.problem.objective(),
         )

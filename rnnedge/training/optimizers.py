@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rnnedge.backend import use_backend
@@ -22,6 +23,8 @@ def make_optimizer(
     clip: str = "none",
     clip_at: float = 1.0,
     weight_decay: float = 0.0,
+    slow: Collection[str] = (),
+    rate: float = 1.0,
 ) -> keras.optimizers.Optimizer:
     """An optimiser.
 
@@ -32,6 +35,7 @@ def make_optimizer(
             gradients together), ``value`` (each entry to ±``clip_at``) or ``none``.
         clip_at: the bound, above 0.
         weight_decay: decoupled weight decay, for any of them; not on biases and normalisation.
+        slow: paths of weights that learn at ``rate`` times the learning rate.
     """
     if name not in OPTIMIZERS:
         raise InputError(f"optimizer={name!r}: must be one of {', '.join(OPTIMIZERS)}")
@@ -43,13 +47,26 @@ def make_optimizer(
     if clip != "none":
         options[CLIPS[clip]] = clip_at
     o = keras.optimizers
+    makers = {"adagrad": o.Adagrad, "rmsprop": o.RMSprop, "adam": o.Adam, "adamw": o.AdamW}
+    make = makers.get(name, o.SGD)
     if name == "momentum":
-        optimizer = o.SGD(momentum=0.9, nesterov=True, **options)
-    else:
-        makers = {"sgd": o.SGD, "adagrad": o.Adagrad, "rmsprop": o.RMSprop, "adam": o.Adam, "adamw": o.AdamW}
-        if name == "adamw":
-            options["weight_decay"] = weight_decay
-        optimizer = makers[name](**options)
+        options |= {"momentum": 0.9, "nesterov": True}
+    if name == "adamw":
+        options["weight_decay"] = weight_decay
+    optimizer = (_slowed(make, frozenset(slow), rate) if slow else make)(**options)
     if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def _slowed(make: type[keras.optimizers.Optimizer], slow: frozenset[str], rate: float) -> Any:
+    """The optimiser's class with a smaller rate for some weights: Keras has one rate for all."""
+
+    class Slowed(make):
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            # As Keras's own optimisers find what belongs to a variable, which a backend may hand over unwrapped.
+            path = self._trainable_variables[self._get_variable_index(variable)].path
+            factor = rate if path in slow else 1.0
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    return Slowed

@@ -1,4 +1,4 @@
-"""``Problem``: what the training loop asks of a task; images and clips answer differently."""
+"""``Problem``: what the training loop asks of a task; images, clips and captions answer differently."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Problem(ABC):
     """The data of one recipe, the model that learns them and the model that is kept.
 
     Attributes:
-        names: the class names in label order.
-        counts: images or clips of ``train`` and ``val``.
+        names: the class names in label order, or the words of the vocabulary.
+        counts: images, clips or captioned images of ``train`` and ``val``.
         skipped: how many of them could not be decoded.
         steps: batches of an epoch.
         kept: what is scored and saved: always a float32 model, whatever precision trains.
@@ -30,7 +30,7 @@ class Problem(ABC):
     steps: int
     kept: keras.Model
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, strict: bool = False) -> None:
         self.recipe = recipe
 
     @abstractmethod
@@ -48,6 +48,10 @@ class Problem(ABC):
     def class_weight(self) -> dict[int, float] | None:
         """A factor on the loss of each class where the batches do not bring it themselves."""
         return None
+
+    def slow(self) -> tuple[list[str], float]:
+        """Paths of the trained model's weights that learn more slowly, and the factor on their learning rate."""
+        return [], 1.0
 
     @abstractmethod
     def keep(self, model: keras.Model) -> None:

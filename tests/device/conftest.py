@@ -10,12 +10,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from tiny_captions import VOCABULARY, real_manifest
+from tiny_captions import images as caption_images
 from tiny_clips import TinyClips, noise
 
-from rnnedge_device.bundle import read_bundle, write_bundle
+from rnnedge_device.bundle import Bundle, read_bundle, write_bundle
+from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier
 from rnnedge_device.form import Form
-from rnnedge_device.golden import Golden
+from rnnedge_device.golden import Golden, golden_captions
 from rnnedge_device.interpreter import load_model, runtime_version
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
@@ -107,6 +110,18 @@ def clip_bundle_path(tiny_clips: TinyClips, tmp_path_factory: pytest.TempPathFac
         "golden.npz": Golden(images, {"step": outputs, "sequence": outputs}).to_bytes(),
     }
     write_bundle(path, tiny_clips.manifest(), members)
+    return path
+
+
+@pytest.fixture(scope="session")
+def caption_bundle_path(made_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole caption bundle (int8) with golden images. Not to be changed."""
+    path = tmp_path_factory.mktemp("caption_bundle") / "captions.rnnedge"
+    data = (made_models / "caption.tflite").read_bytes()
+    members = {"model.tflite": data, "vocabulary.txt": VOCABULARY.to_text().encode()}
+    made = real_manifest(data)
+    golden = golden_captions(Captioner(Bundle(made, members)), caption_images(6), 5)
+    write_bundle(path, made, {**members, "golden.npz": golden.to_bytes()})
     return path
 
 

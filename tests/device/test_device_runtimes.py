@@ -121,6 +121,15 @@ def test_the_self_test_of_a_clip_bundle_passes_on_tflite_runtime(other_python, c
     assert json.loads(done.stdout)["selftest"]["forms"][0]["agree"] == 1
 
 
+@pytest.mark.parametrize("form", ["encode", "decode"])
+def test_the_self_test_of_a_caption_bundle_passes_on_tflite_runtime(other_python, caption_bundle_path, form):
+    done = with_tflite_runtime(
+        other_python, "-m", "rnnedge_device", caption_bundle_path, "--selftest", "--form", form, "--json"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["selftest"]["forms"][0]["agree"] >= 0.9
+
+
 @pytest.mark.parametrize("form", ["loop", "step"])
 def test_both_runtimes_agree_on_every_held_out_digit(other_python, bundle_path, tiny, tmp_path, form):
     from rnnedge_device.bundle import read_bundle

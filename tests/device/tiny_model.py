@@ -85,12 +85,15 @@ class Functions:
 
 
 def convert(functions, io, owner=None, optimize=True):
-    """`functions`: signature name → (function, {input: shape}); several become signatures of one file."""
+    """`functions`: signature name → (function, {input: shape or spec}); several become signatures of one file."""
     module = tf.Module()
     module.owner = owner  # whose variables the functions read
     concrete = {}
     for name, (function, shapes) in functions.items():
-        specs = {key: tf.TensorSpec(shape, name=key) for key, shape in shapes.items()}
+        specs = {
+            key: shape if isinstance(shape, tf.TensorSpec) else tf.TensorSpec(shape, name=key)
+            for key, shape in shapes.items()
+        }
         made = tf.function(function)
         # Not the bare name: a module attribute called `serve` makes the converter look for other signatures.
         setattr(module, f"function_{name}", made)

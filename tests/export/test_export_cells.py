@@ -57,7 +57,7 @@ def _site_ranges(layer: object) -> dict[str, tuple[float, float]]:
     found = dict(layer.fixed)
     for name in ("sigmoid", "tanh"):
         found.setdefault(name, {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}[name])
-    for site, bounds in layer.ranges.items():
+    for site, bounds in layer.sites.ranges.items():
         found[site] = (float(bounds["min_var"]), float(bounds["max_var"]))
     for site, (source, factor) in DERIVED.items():
         if source in found:

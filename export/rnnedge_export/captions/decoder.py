@@ -1,0 +1,225 @@
+"""``CaptionDecoder``: the decoder's arithmetic in TensorFlow, exact or with a quantisation site at each requantisation.
+
+``begin(features)`` makes the state that a sentence begins with; ``step(token, state)`` is one word. A state is a
+``{name: tensor}``: ``h0``, ``c0``, ``h1``, ... and with attention ``features [B, P, E]`` and their ``keys [B, P, A]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from rnnedge_export.cells import Cell, Weights, cell_of, project
+from rnnedge_export.scheme import FIXED, weight_quantizer
+from rnnedge_export.sites import Sites, fixed_sites
+
+State = dict[str, tf.Tensor]
+MODES = ("quantised", "observed", "exact")
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """The shape of a decoder.
+
+    Args:
+        words: of the vocabulary.
+        image: ``first`` (features are the first input), ``state`` (they make the initial states) or ``attention``.
+        cell: ``lstm`` or ``gru`` (``reset_after``).
+        units, layers: of the recurrent network.
+        embedding: E of words and features; attention: A of the keys.
+    """
+
+    words: int
+    image: str
+    cell: str
+    units: int
+    layers: int
+    embedding: int
+    attention: int
+
+
+class CaptionDecoder(tf_keras.layers.Layer):
+    """A decoder with the weights of a trained one.
+
+    Args:
+        settings: its shape.
+        weights: Keras's arrays by layer: ``words`` [table], ``lstm_0`` [kernel, recurrent kernel, bias], ``logits``
+            [kernel, bias], and where they exist ``start_h0`` [kernel, bias], ..., ``keys`` [kernel], ``query`` [kernel,
+            bias], ``energy`` [kernel].
+
+    Attributes:
+        mode: ``quantised``, ``observed`` (float; ranges are taken inside ``scheme.observing``) or ``exact``.
+    """
+
+    def __init__(
+        self, settings: DecoderSettings, weights: Mapping[str, Sequence[np.ndarray]], **kwargs: Any
+    ) -> None:
+        super().__init__(name="decoder", **kwargs)
+        self.settings = settings
+        self.mode = "quantised"
+        config = {"units": settings.units, "cell": settings.cell, "reset_after": True, "activation": "tanh"}
+        self.cells: list[Cell] = [cell_of(config) for _ in range(settings.layers)]
+        self._arrays: dict[str, tf.Variable] = {}
+        for layer, arrays in weights.items():
+            index = layer.rpartition("_")[2]
+            recurrent = layer.startswith(f"{settings.cell}_")
+            named = (
+                self.cells[int(index)].from_keras(list(arrays))
+                if recurrent
+                else dict(zip(("kernel", "bias"), arrays, strict=False))
+            )
+            for name, array in named.items():
+                self._arrays[f"{layer}/{name}"] = self.add_weight(
+                    name=f"{layer}/{name}",
+                    shape=array.shape,
+                    initializer=tf_keras.initializers.Constant(array),
+                )
+        self._quantizers = {name: weight_quantizer() for name in self._arrays if name.endswith("kernel")}
+        self._ranges = {
+            name: q.build(self._arrays[name].shape, name, self) for name, q in self._quantizers.items()
+        }
+        fixed = fixed_sites(settings.cell)
+        self._sites = {
+            f"{settings.cell}_{i}": Sites(self, cell.sites, fixed, f"{settings.cell}_{i}/")
+            for i, cell in enumerate(self.cells)
+        }
+        own = ["logits"]
+        if settings.image == "attention":
+            own += ["features", "pooled", "keys", "query", "keyed", "energy", "seen", "x"]
+        self._own = Sites(self, own, {name: FIXED[name] for name in ("tanh", "sigmoid")})
+        self.built = True
+
+    @contextmanager
+    def as_mode(self, mode: str) -> Iterator[None]:
+        """Inside, the decoder computes in ``mode``."""
+        before, self.mode = self.mode, mode
+        try:
+            yield
+        finally:
+            self.mode = before
+
+    def take_features_in(self, low: float, high: float) -> None:
+        """Attention reads the features as the encoder wrote them: with the same range nothing is requantised."""
+        if "features" in self._own.ranges:
+            self._own.ranges["features"]["min_var"].assign(low)
+            self._own.ranges["features"]["max_var"].assign(high)
+
+    @property
+    def state_names(self) -> list[str]:
+        """The names of the recurrent states, in order."""
+        return [f"{state}{i}" for i, cell in enumerate(self.cells) for state in cell.states]
+
+    def begin(self, features: tf.Tensor, training: bool = False) -> State:
+        """The state before the first word, of features ``[B, E]``, or ``[B, P, E]`` with attention."""
+        return self._begin(features, self._weights(training))
+
+    def step(self, token: tf.Tensor, state: State) -> tuple[tf.Tensor, State, Any]:
+        """One word, ``token [B]`` int32: logits ``[B, words]``, the next state, attention's weights ``[B, P]``."""
+        w = self._weights(False)
+        # Named again, so that what comes from outside has its scale.
+        state = {name: self._site(name, value) for name, value in state.items()}
+        y, state, looked = self._word(tf.gather(w["words/kernel"], token), state, w)
+        return self._logits(y, w), state, looked
+
+    def teach(self, features: tf.Tensor, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Teacher forcing: the logits ``[B, L, words]`` behind each word of ``tokens [B, L]``."""
+        w = self._weights(training)
+        state = self._begin(features, w)
+        words = tf.gather(w["words/kernel"], tokens)
+        outputs = []
+        for place in range(tokens.shape[1]):
+            y, state, _ = self._word(words[:, place], state, w)
+            outputs.append(y)
+        return self._logits(tf.stack(outputs, axis=1), w)
+
+    def _begin(self, features: tf.Tensor, w: Weights) -> State:
+        if self.settings.image == "first":
+            shape = (features.shape[0] or tf.shape(features)[0], self.settings.units)
+            return self._recur(features, {name: tf.zeros(shape) for name in self.state_names}, w)[1]
+        context: State = {}
+        if self.settings.image == "attention":
+            features = self._q("features", features)
+            context = {"features": features, "keys": self._q("keys", _product(features, "keys", w))}
+            features = self._q("pooled", tf.reduce_mean(features, axis=1))
+        states = {}
+        for name in self.state_names:
+            z = _product(features, f"start_{name}", w)
+            # At its site h saturates by itself, at about the same values.
+            if self.mode != "quantised" and name[0] == "h":
+                z = tf.clip_by_value(z, -1.0, 1.0)
+            states[name] = self._site(name, z)
+        return {**states, **context}
+
+    def _word(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State, Any]:
+        looked = None
+        if self.settings.image == "attention":
+            looked, seen = self._attend(state, w)
+            x = self._q("x", x + seen)
+        y, states = self._recur(x, state, w)
+        return y, {**state, **states}, looked
+
+    def _attend(self, state: State, w: Weights) -> tuple[tf.Tensor, tf.Tensor]:
+        """Additive attention by the last layer's state: weights ``[B, P]`` and what they see ``[B, E]``."""
+        places, size = state["keys"].shape[1:]
+        query = self._q("query", _product(state[f"h{len(self.cells) - 1}"], "query", w))
+        keyed = self._q("tanh", tf.tanh(self._q("keyed", state["keys"] + query[:, tf.newaxis])))
+        energy = _product(tf.reshape(keyed, (-1, size)), "energy", w)
+        looked = self._q("sigmoid", tf.nn.softmax(self._q("energy", tf.reshape(energy, (-1, places)))))
+        seen = tf.matmul(looked[:, tf.newaxis], state["features"])
+        return looked, tf.reshape(self._q("seen", seen), (-1, self.settings.embedding))
+
+    def _recur(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State]:
+        """One step of all recurrent layers: ``[B, E]`` to ``[B, units]``, and their states."""
+        found: State = {}
+        for index, cell in enumerate(self.cells):
+            layer = f"{self.settings.cell}_{index}"
+            own = {key.partition("/")[2]: value for key, value in w.items() if key.startswith(f"{layer}/")}
+            q = partial(self._at, self._sites[layer])
+            zx = project(x[:, tf.newaxis], own, q)
+            states = [state[f"{kind}{index}"] for kind in cell.states]
+            x, states = cell.step(tf.reshape(zx, (-1, zx.shape[-1])), states, own, q)
+            found |= {f"{kind}{index}": value for kind, value in zip(cell.states, states, strict=True)}
+        return x, found
+
+    def _logits(self, y: tf.Tensor, w: Weights) -> tf.Tensor:
+        return self._q("logits", _product(y, "logits", w))
+
+    def _weights(self, training: bool) -> Weights:
+        """Every matrix as the mode has it, once for all steps."""
+        if self.mode == "exact":
+            return dict(self._arrays)
+        return {
+            name: self._quantizers[name](value, training, weights=self._ranges[name])
+            if name in self._quantizers
+            else value
+            for name, value in self._arrays.items()
+        }
+
+    def _site(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        """A state, or what goes with it, at its own site."""
+        if name in ("features", "keys"):
+            return self._q(name, value)
+        return self._at(self._sites[f"{self.settings.cell}_{name[1:]}"], name[0], value)
+
+    def _q(self, site: str, value: tf.Tensor) -> tf.Tensor:
+        return self._at(self._own, site, value)
+
+    def _at(self, sites: Sites, site: str, value: tf.Tensor) -> tf.Tensor:
+        return value if self.mode == "exact" else sites(site, value, exact=self.mode == "observed")
+
+
+def _product(x: tf.Tensor, layer: str, w: Weights) -> tf.Tensor:
+    """``x [..., F]`` times the kernel of ``layer``, with its bias."""
+    kernel = w[f"{layer}/kernel"]
+    rows = tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel)
+    if f"{layer}/bias" in w:
+        rows = rows + w[f"{layer}/bias"]
+    batch = [-1 if size is None else size for size in x.shape[:-1]]
+    return tf.reshape(rows, (*batch, kernel.shape[1])) if x.shape.rank != 2 else rows

@@ -1,0 +1,1 @@
+"""Captions: sentences about images, as words, and how good they are."""

@@ -1,0 +1,120 @@
+"""``CaptionBatches``: captioned images as the batches of one epoch, for ``keras.Model.fit``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnedge.backend import use_backend
+from rnnedge.data.augment import Augment
+from rnnedge.data.batches import to_inputs
+from rnnedge.data.caption_text import encode
+from rnnedge.data.captions import CaptionSet
+from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.vocabulary import PAD, Vocabulary
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+
+
+class Sentences:
+    """Every sentence of a set as a row of word numbers.
+
+    Attributes:
+        tokens: int32 ``[M, length + 2]``, ``START w1 ... wn END PAD ...``.
+        of: int64 ``[M]``, the image of each.
+    """
+
+    def __init__(self, captions: CaptionSet, vocabulary: Vocabulary, length: int) -> None:
+        self.tokens = encode([s for row in captions.captions for s in row], vocabulary, length + 2)
+        self.of = np.repeat(np.arange(len(captions)), [len(row) for row in captions.captions])
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+
+class ImageInputs:
+    """The model's inputs of a set's images, float32 ``[n, h, w, c]`` for a slice or for numbers, read as needed."""
+
+    def __init__(self, captions: CaptionSet, preprocess: Preprocess) -> None:
+        self._images, self._preprocess = captions.images, preprocess
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return to_inputs(self.pixels(rows), self._preprocess)
+
+    def pixels(self, rows: slice | np.ndarray) -> np.ndarray:
+        """The same as pixels uint8 ``[n, h, w, c]``."""
+        chosen = range(len(self))[rows] if isinstance(rows, slice) else rows
+        return np.stack([self._preprocess.pixels(self._images[int(i)]) for i in chosen])
+
+
+class CaptionBatches(keras.utils.PyDataset):
+    """The batches of one epoch, every sentence once: ``((images, words), next words, weights)``.
+
+    Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
+    end with END; weights float32 ``[B, L]`` are 0 behind it. Order and augmentation are a pure function of (seed,
+    epoch, index); sentences that do not fill the last batch wait for another epoch's order.
+
+    Args:
+        captions, preprocess: the images.
+        sentences: theirs.
+        batch_size: sentences a batch; all of them where there are fewer.
+        grids: what an encoder that does not learn gives for each image, ``[N, rows, columns, C]``.
+        augment: random changes of the images, or None.
+        seed, epoch: name the order and the draws.
+        start: batches of this epoch to leave out at its beginning, when it is resumed.
+    """
+
+    def __init__(
+        self,
+        captions: CaptionSet,
+        preprocess: Preprocess,
+        sentences: Sentences,
+        batch_size: int,
+        *,
+        grids: np.ndarray | None = None,
+        augment: Augment | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        start: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._inputs, self._preprocess = ImageInputs(captions, preprocess), preprocess
+        self._sentences, self._grids = sentences, grids
+        self._size = min(batch_size, len(sentences))
+        self._start = start
+        self._order = np.random.default_rng([seed, epoch, 1]).permutation(len(sentences))
+        self._augment = augment if augment else None
+        self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
+
+    @staticmethod
+    def count(sentences: int, batch_size: int) -> int:
+        """Batches in a whole epoch."""
+        return sentences // min(batch_size, sentences)
+
+    def __len__(self) -> int:
+        return self.count(len(self._sentences), self._size) - self._start
+
+    def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
+        first = (self._start + index) * self._size
+        chosen = self._order[first : first + self._size]
+        words = self._sentences.tokens[chosen]
+        after = words[:, 1:]
+        weights = (after != PAD).astype(np.float32)
+        return (self._images(chosen), words[:, :-1]), after, weights
+
+    def _images(self, chosen: np.ndarray) -> np.ndarray:
+        of = self._sentences.of[chosen]
+        if self._grids is not None:
+            return self._grids[of].astype(np.float32)
+        pixels = self._inputs.pixels(of)
+        if self._augment is not None and self._draws is not None:
+            for row, draw in enumerate(self._draws[chosen]):
+                pixels[row] = self._augment.apply(pixels[row], draw)
+        return to_inputs(pixels, self._preprocess)

@@ -1,0 +1,162 @@
+"""``CaptionDecoder``: words of a sentence from an image's features, one recurrent step a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnnedge.backend import use_backend
+from rnnedge.models.recurrent import recurrent_layer
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+from keras import ops  # noqa: E402
+
+IMAGES = ("first", "state", "attention")
+
+
+@keras.saving.register_keras_serializable("rnnedge")
+class CaptionDecoder(keras.layers.Layer):
+    """Logits of the next word, ``[B, L, words]``, from ``features`` and the words so far, ``tokens`` int ``[B, L]``.
+
+    Args:
+        words: of the vocabulary, the output's size.
+        image: how the image enters. ``first``: features ``[B, E]`` are the first input of the recurrent layers, before
+            any word (Show and Tell, Vinyals et al. 2015). ``state``: two dense layers make the initial states of them.
+            ``attention``: features ``[B, P, E]`` of P places; at each step additive attention (Bahdanau et al. 2015;
+            Show, Attend and Tell, Xu et al. 2015) weighs them by the state before, and what it sees is added to the
+            word's embedding; their mean makes the initial states.
+        cell: ``lstm`` or ``gru``.
+        units, layers: of the recurrent network.
+        embedding: E, also the features'.
+        attention: size of the attention's keys.
+        dropout: before the recurrent layers, between them and behind them.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        image: str = "first",
+        cell: str = "lstm",
+        units: int = 256,
+        layers: int = 1,
+        embedding: int = 256,
+        attention: int = 128,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings: dict[str, Any] = {
+            "words": words,
+            "image": image,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "embedding": embedding,
+            "attention": attention,
+            "dropout": dropout,
+        }
+        self.image = image
+        self.samples = False  # whether training reads words of its own at all
+        self.words = keras.layers.Embedding(words, embedding, name="words")
+        self.recurrent = [
+            recurrent_layer(cell, units, sequences=True, name=f"{cell}_{i}") for i in range(layers)
+        ]
+        self.drop = keras.layers.Dropout(dropout, name="dropout")
+        self.logits = keras.layers.Dense(words, dtype="float32", name="logits")
+        self.start: list[Any] = []
+        if image != "first":
+            states = 2 if cell == "lstm" else 1
+            # h stays where the cell's own outputs lie, and where int8 keeps them.
+            self.start = [
+                keras.layers.Dense(units, "hard_tanh" if state == "h" else None, name=f"start_{state}{i}")
+                for i in range(layers)
+                for state in ("h", "c")[:states]
+            ]
+        self.seeds = keras.random.SeedGenerator()
+        if image == "attention":
+            self.keys = keras.layers.Dense(attention, use_bias=False, name="keys")
+            self.query = keras.layers.Dense(attention, name="query")
+            self.energy = keras.layers.Dense(1, use_bias=False, name="energy")
+
+    def named_weights(self) -> dict[str, list[Any]]:
+        """The arrays of each layer by its name, ``{"words": [table], "lstm_0": [kernel, ...], ...}``."""
+        layers = [self.words, *self.recurrent, self.logits, *self.start]
+        layers += [self.keys, self.query, self.energy] if self.image == "attention" else []
+        return {layer.name: layer.get_weights() for layer in layers}
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.settings}
+
+    def build(self, features_shape: Any, tokens_shape: Any) -> None:
+        """See Keras."""
+        embedding, units = self.settings["embedding"], self.settings["units"]
+        self.words.build(tokens_shape)
+        for index, layer in enumerate(self.recurrent):
+            layer.build((None, tokens_shape[1], units if index else embedding))
+        self.logits.build((None, units))
+        for layer in self.start:
+            layer.build((None, embedding))
+        if self.image == "attention":
+            self.keys.build((None, None, embedding))
+            self.query.build((None, units))
+            self.energy.build((None, None, self.settings["attention"]))
+        # The share of words that training reads from the model itself.
+        self.sampling = self.add_weight((), "zeros", trainable=False, name="sampling")
+        super().build((features_shape, tokens_shape))
+
+    def compute_output_shape(self, features_shape: Any, tokens_shape: Any) -> tuple:
+        return (*tokens_shape, self.settings["words"])
+
+    def call(self, features: Any, tokens: Any, training: bool | None = None) -> Any:
+        """Teacher forcing: the logits at each place know the words up to it.
+
+        In training a share ``sampling`` of these words are the model's own, as it says them behind the right ones
+        (scheduled sampling, Bengio et al. 2015, in two parallel passes: Mihaylova and Martins 2019).
+        """
+        if training and self.samples:
+            tokens = self._sampled(features, tokens)
+        return self._taught(features, tokens, training)
+
+    def _sampled(self, features: Any, tokens: Any) -> Any:
+        said = ops.argmax(ops.stop_gradient(self._taught(features, tokens, False)), axis=-1)
+        # What it says behind a word stands in the place of the next one; the first, START, stays.
+        said = ops.concatenate([tokens[:, :1], ops.cast(said[:, :-1], tokens.dtype)], axis=1)
+        drawn = keras.random.uniform(ops.shape(tokens), seed=self.seeds) < self.sampling
+        return ops.where(drawn, said, tokens)
+
+    def _taught(self, features: Any, tokens: Any, training: bool | None) -> Any:
+        x = self.drop(self.words(tokens), training=training)
+        if self.image == "attention":
+            return self.logits(self._attended(features, x, training))
+        first = self.image == "first"
+        if first:
+            x = ops.concatenate([ops.expand_dims(features, 1), x], axis=1)
+        for layer, states in zip(self.recurrent, self._initial(features), strict=True):
+            x = self.drop(layer(x, initial_state=states, training=training), training=training)
+        return self.logits(x[:, 1:] if first else x)
+
+    def _initial(self, features: Any) -> list[list[Any] | None]:
+        """The initial states of each layer; None is zeros."""
+        if not self.start:
+            return [None] * len(self.recurrent)
+        pooled = ops.mean(features, axis=1) if self.image == "attention" else features
+        states = [layer(pooled) for layer in self.start]
+        each = len(states) // len(self.recurrent)
+        return [states[i : i + each] for i in range(0, len(states), each)]
+
+    def _attended(self, features: Any, x: Any, training: bool | None) -> Any:
+        """The recurrent layers over the words, each step with what attention sees: ``[B, L, units]``."""
+        keys = self.keys(features)
+        states: list[Any] = self._initial(features)
+        outputs = []
+        for step in range(x.shape[1]):
+            query = ops.expand_dims(self.query(states[-1][0]), 1)
+            energies = self.energy(ops.tanh(keys + query))  # [B, P, 1]
+            seen = ops.sum(ops.softmax(energies, axis=1) * features, axis=1)
+            y = x[:, step] + seen
+            for index, layer in enumerate(self.recurrent):
+                y, states[index] = layer.cell(y, states[index], training=training)
+                y = self.drop(y, training=training)
+            outputs.append(y)
+        return ops.stack(outputs, axis=1)

@@ -1,0 +1,173 @@
+"""``CaptionProblem``: sentences of images, each word behind those before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnedge.backend import use_backend
+from rnnedge.data.caption_batches import CaptionBatches, Sentences
+from rnnedge.data.caption_text import build_vocabulary
+from rnnedge.data.captions import CaptionSet, load_captions
+from rnnedge.data.feature_cache import cached_grids
+from rnnedge.models.files import load_model
+from rnnedge.recipes import Recipe
+from rnnedge.recipes.schema import Captioner
+from rnnedge.training.build import build_model
+from rnnedge.training.problem import Problem
+from rnnedge.training.result import load_result
+from rnnedge_device.errors import InputError
+from rnnedge_device.vocabulary import PAD, Vocabulary
+
+use_backend()
+
+import keras  # noqa: E402 - the backend is chosen first
+from keras import ops  # noqa: E402
+
+
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy with words ``[B, L]`` in nats, ``smoothing`` of their probability spread over all words."""
+
+    def __init__(self, smoothing: float) -> None:
+        super().__init__(reduction="mean_with_sample_weight", name="cross_entropy")
+        self.smoothing = smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Logits ``[B, L, words]`` -> ``[B, L]``."""
+        logs = ops.log_softmax(y_pred, axis=-1)
+        own = ops.take_along_axis(logs, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)[..., 0]
+        return -(1 - self.smoothing) * own - self.smoothing * ops.mean(logs, axis=-1)
+
+
+class CaptionProblem(Problem):
+    """Captioned images of ``data.name``; an encoder that does not learn sees each of them once."""
+
+    def __init__(self, recipe: Recipe, *, strict: bool = False) -> None:
+        super().__init__(recipe)
+        assert isinstance(recipe.model, Captioner)
+        self._train, self._val = (recipe_captions(recipe, split, strict=strict) for split in ("train", "val"))
+        vocabulary = _vocabulary(recipe, self._train)
+        self.names = list(vocabulary.words)
+        self.counts = {"train": len(self._train), "val": len(self._val)}
+        self.skipped = len(self._train.skipped) + len(self._val.skipped)
+        self._preprocess = recipe.preprocess()
+        self._sentences, self._val_sentences = (
+            Sentences(captions, vocabulary, recipe.caption.length) for captions in (self._train, self._val)
+        )
+        self.steps = CaptionBatches.count(len(self._sentences), recipe.train.batch_size)
+        self.kept = self._built()
+        self._grids: dict[str, np.ndarray | None] = {"train": None, "val": None}
+        if recipe.model.freeze:
+            encoder = self.kept.get_layer("encoder")
+            self._grids = {
+                "train": cached_grids(encoder, self._train, self._preprocess),
+                "val": cached_grids(encoder, self._val, self._preprocess),
+            }
+        self._scored = self._behind_encoder(self.kept)
+
+    def _built(self) -> keras.Model:
+        model = build_model(self.recipe, len(self.names))
+        if self.recipe.train.init:
+            before = load_model(Path(self.recipe.train.init) / "model.keras")
+            try:
+                for layer in ("encoder", "projection", "decoder"):
+                    model.get_layer(layer).set_weights(before.get_layer(layer).get_weights())
+            except ValueError as error:
+                raise InputError(
+                    f"train.init={self.recipe.train.init!r}: holds another model than this recipe's: {error}"
+                ) from None
+        return model
+
+    def _behind_encoder(self, model: keras.Model) -> keras.Model:
+        """Of a model whose encoder does not learn, what is behind it; else all of it."""
+        if not self._frozen:
+            return model
+        encoder, projection, decoder = (model.get_layer(n) for n in ("encoder", "projection", "decoder"))
+        grid = keras.Input(encoder.output_shape[1:], name="grid")
+        tokens = model.inputs[1]
+        return keras.Model([grid, tokens], decoder(projection(grid), tokens))
+
+    @property
+    def _frozen(self) -> bool:
+        assert isinstance(self.recipe.model, Captioner)
+        return self.recipe.model.freeze
+
+    def model(self) -> keras.Model:
+        """See :class:`Problem`."""
+        self._trained = self._built()
+        if self.recipe.train.init:
+            # What is begun from weights is fine-tuned: statistics of small batches would spoil it.
+            for layer in self._trained.get_layer("encoder").layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.trainable = False
+        self._decoder = self._trained.get_layer("decoder")
+        self._decoder.samples = self.recipe.train.scheduled_sampling > 0
+        return self._behind_encoder(self._trained)
+
+    def slow(self) -> tuple[list[str], float]:
+        """See :class:`Problem`."""
+        rate = self.recipe.train.encoder_rate
+        encoder = self._trained.get_layer("encoder")
+        return ([w.path for w in encoder.trainable_weights] if rate < 1 else []), rate
+
+    def objective(self) -> dict[str, Any]:
+        """See :class:`Problem`. What lies behind a sentence's end weighs nothing."""
+        return {
+            "loss": SmoothedCrossEntropy(self.recipe.train.label_smoothing),
+            "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        }
+
+    def batches(self, epoch: int, start: int) -> CaptionBatches:
+        """See :class:`Problem`."""
+        t = self.recipe.train
+        self._decoder.sampling.assign(t.scheduled_sampling * epoch / max(1, t.epochs - 1))
+        return CaptionBatches(
+            self._train,
+            self._preprocess,
+            self._sentences,
+            t.batch_size,
+            grids=self._grids["train"],
+            augment=None if self._frozen else self.recipe.augmentation(),
+            seed=t.seed,
+            epoch=epoch,
+            start=start,
+            workers=2,
+            max_queue_size=8,
+        )
+
+    def keep(self, model: keras.Model) -> None:
+        """See :class:`Problem`."""
+        self.kept.set_weights(self._trained.get_weights())
+
+    def score(self) -> tuple[float, float]:
+        """See :class:`Problem`: of words, each behind the right ones before it."""
+        batches = CaptionBatches(
+            self._val,
+            self._preprocess,
+            self._val_sentences,
+            min(128, len(self._val_sentences)),
+            grids=self._grids["val"],
+        )
+        loss = right = count = 0.0
+        for index in range(len(batches)):
+            inputs, after, weights = batches[index]
+            logits = np.asarray(self._scored.predict_on_batch(inputs), np.float32)
+            logs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+            loss -= float((weights * np.take_along_axis(logs, after[..., None], -1)[..., 0]).sum())
+            right += float((weights * (logits.argmax(-1) == after)).sum())
+            count += float((after != PAD).sum())
+        return loss / count, right / count
+
+
+def recipe_captions(recipe: Recipe, split: str, *, strict: bool = False) -> CaptionSet:
+    """A split of the captioned images that a recipe names."""
+    return load_captions(recipe.data.name, split, strict=strict)
+
+
+def _vocabulary(recipe: Recipe, train: CaptionSet) -> Vocabulary:
+    """The words of the run that this one begins with, else those of the training sentences."""
+    if recipe.train.init:
+        return Vocabulary(tuple(load_result(recipe.train.init).labels))
+    return build_vocabulary(train.captions, recipe.caption.min_count)
