@@ -8,7 +8,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips test lint types bench bench-streaming setup clean
+.PHONY: demo demo-clips demo-captions test lint types bench bench-streaming setup clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,9 @@ demo: $(VENV)/export.stamp  ## train, quantise, pack, stream: runs/demo/
 
 demo-clips: $(VENV)/export.stamp  ## the same for video, frame by frame: runs/demo-clips/
 	$(BIN)/rnnedge demo --task clips --out runs/demo-clips
+
+demo-captions: $(VENV)/export.stamp  ## the same for sentences about pictures: runs/demo-captions/
+	$(BIN)/rnnedge demo --task captions --out runs/demo-captions
 
 test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \

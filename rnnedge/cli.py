@@ -17,7 +17,8 @@ COMMANDS = {
     "demo": "Train, quantise, pack and stream in one go.",
     "train": "Train a recipe's model.",
     "quantize": "Turn a trained model into an int8 bundle.",
-    "evaluate": "Score a bundle or a model on labelled images.",
+    "evaluate": "Score a bundle or a model on labelled images, clips or captions.",
+    "caption": "Say what photos show.",
     "inspect": "Show what is inside a bundle or a .tflite file.",
     "recipes": "List the recipes, or print one.",
 }

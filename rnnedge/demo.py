@@ -18,6 +18,7 @@ from rnnedge.runs import Run, Say, write_json
 from rnnedge.training import train
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
+from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.files import atomic_path
@@ -106,7 +107,7 @@ def stream_video(dataset: Dataset, bundle: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def play(film: Path, model: Classifier | ClipModel, out: Path, sink: Sink) -> dict[str, Any]:
+def play(film: Path, model: Classifier | ClipModel | Captioner, out: Path, sink: Sink) -> dict[str, Any]:
     """Stream a film through a model into ``events.jsonl``, ``stream.mp4`` and ``sink``; the summary of ``stream``."""
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(str(film)))

@@ -23,6 +23,8 @@ class LiveSource(Source):
         patience_s: how long to wait for a frame before the source counts as lost.
     """
 
+    live = True
+
     def __init__(self, capture: Any, name: str, patience_s: float = 5.0) -> None:
         super().__init__(name, float(capture.get(cv2.CAP_PROP_FPS) or 0.0))
         self._capture, self._patience_s = capture, patience_s

@@ -127,6 +127,7 @@ class Captioner:
         self._given = [tensor.name for tensor in forms[0].outputs]
         self._carry = [(state.input, state.output) for state in forms[1].states]
         self._steps = 0
+        self._on_step: Callable[[], None] | None = None
         # Pixel value → model input in one look-up, quantised once.
         self._table = self._x.hold(self.preprocess.table)
 
@@ -173,11 +174,20 @@ class Captioner:
         options: SearchOptions | None = None,
         on_word: Callable[[str], None] | None = None,
         encode_us: float = 0.0,
+        on_step: Callable[[], None] | None = None,
     ) -> list[Caption]:
-        """The same from what `encode` gave, which took `encode_us`."""
+        """The same from what `encode` gave, which took `encode_us`.
+
+        Args:
+            on_step: called before each step of the decoder; what it raises ends the search.
+        """
         words, begin, self._steps = self.vocabulary.words, perf_counter_ns(), 0
         tell = None if on_word is None else lambda word: on_word(words[word])
-        found = search(self, state, options or SearchOptions.of(self.spec), tell)
+        self._on_step = on_step
+        try:
+            found = search(self, state, options or SearchOptions.of(self.spec), tell)
+        finally:
+            self._on_step = None
         decode_us = (perf_counter_ns() - begin) / 1000
         return [self._caption(item, encode_us, decode_us) for item in found]
 
@@ -211,6 +221,8 @@ class Captioner:
 
     def feed(self, token: int, state: State) -> tuple[NDArray[Any], State, NDArray[Any] | None]:
         """One call of the decoder: raw logits `[K]` and attention `[P]` or None, in the border's dtype."""
+        if self._on_step:
+            self._on_step()
         self._steps += 1
         found = self._decode({**state, "token": np.array([token], np.int32)})
         after: Mapping[str, NDArray[Any]] = {**state, **{name: found[out] for name, out in self._carry}}

@@ -22,6 +22,7 @@ Examples:
   rnnedge-run digits.rnnedge --source 0 --jsonl -
   rnnedge-run digits.rnnedge --source clip.mp4 --save seen.mp4 --json
   rnnedge-run actions.rnnedge --source 0 --source 1 --jsonl -
+  rnnedge-run scenes.rnnedge --source 0 --beam 3 --show
   rnnedge-run digits.rnnedge --selftest""",
 )
 @click.argument("bundle")
@@ -31,9 +32,18 @@ Examples:
     metavar="S",
     multiple=True,
     help="Camera (0 or /dev/video0), video file, image file, folder of images (FOLDER@FPS where they are "
-    "frames), or synthetic[:WxH[@FPS][xFRAMES]]. Several for a clip model: each has a state of its own.",
+    "frames), or synthetic[:WxH[@FPS][xFRAMES]]. Several for clips, each with a state of its own, and captions.",
 )
 @click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
+@click.option(
+    "--beam", type=click.IntRange(min=1), metavar="N", help="Captions: hypotheses kept; 1 is greedy."
+)
+@click.option(
+    "--interval-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Captions: a new one so long after the last, by the source's time.",
+)
 @click.option("--max-frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames a source.")
 @click.option(
     "--jsonl",
@@ -57,7 +67,9 @@ Examples:
 def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **options: Any) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
 
-    A clip model carries its state from frame to frame; the signal USR1 makes every source begin anew.
+    A clip model carries its state from frame to frame; the signal USR1 makes every source begin anew. A caption
+    model writes a caption when the scene changes or the interval is over: beside the frames of a camera, which go
+    on, and at once for each such frame of a file.
     """
     # Imported here, so that --help and a wrong option answer at once.
     from rnnedge_device.bundle import read_bundle
@@ -65,6 +77,9 @@ def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **
     if not sources and not selftest:
         raise click.UsageError("give --source, --selftest, or both")
     loaded = read_bundle(bundle)
+    from rnnedge_device.session import check_options, run_session
+
+    check_options(loaded, options["form"] if sources else None, options["beam"], options["interval_ms"])
     report: dict[str, Any] = {"bundle": bundle}
     if selftest:
         from rnnedge_device.selftest import self_test
@@ -76,7 +91,6 @@ def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **
             if as_json:
                 click.echo(json.dumps(report))
             return 0 if report["selftest"]["ok"] else 1
-    from rnnedge_device.session import run_session
 
     def print_summary(summary: dict[str, Any]) -> None:
         _print_summary({**report, **summary}, as_json, to_stderr=options["jsonl"] == "-")
@@ -90,14 +104,26 @@ def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> No
     if as_json:
         click.echo(json.dumps(report), err=to_stderr)
         return
-    latency = report["latency_us"]
-    steps = f", {report['steps']} steps" if "steps" in report else ""
+    what = f", {report['steps']} steps" if "steps" in report else ""
+    if "captions" in report:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
+        what = f", {report['captions']} captions ({reasons or 'none finished'})"
     click.echo(
-        f"{report['frames']} frames{steps} in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
+        f"{report['frames']} frames{what} in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
         f"{report['dropped']} dropped, {report['skipped']} skipped; {report['form']} on {report['runtime']}: "
-        f"median {latency['median']:.0f} us, p95 {latency['p95']:.0f} us",
+        f"{_timing(report)}",
         err=to_stderr,
     )
+
+
+def _timing(report: dict[str, Any]) -> str:
+    latency = report["latency_us"]
+    if latency is None:  # stopped before the first caption
+        return "nothing measured"
+    if "captions" in report:
+        encode, decode = (report[key]["median"] / 1000 for key in ("encode_us", "decode_us"))
+        return f"median {encode:.2f} ms to encode, {decode:.2f} ms to decode"
+    return f"median {latency['median']:.0f} us, p95 {latency['p95']:.0f} us"
 
 
 def _print_selftest(result: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a viewer sees: the frame with label, confidence, running events, frames a second and latency."""
+"""What a viewer sees: the frame with label or caption, confidence, running events, frames a second and latency."""
 
 import time
 from collections import deque
@@ -8,20 +8,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.classify import Prediction
 from rnnedge_device.clip_stream import ClipPrediction
+from rnnedge_device.text_box import TextBox
 
 _LEAST_SIDE = 240  # pixels; a smaller frame is enlarged until the text is readable
-_BAR, _FONT = 44, cv2.FONT_HERSHEY_SIMPLEX
+_BAR, _STATUS, _FONT = 44, 22, cv2.FONT_HERSHEY_SIMPLEX
 _INK, _DIM = (255, 255, 255), (190, 190, 190)
 _ALERT, _TAG = (60, 60, 220), 22  # red, and the height of an event's tag
 
 
 class Overlay:
-    """Draws predictions on frames. The first frame settles the picture's size; others are fitted into it."""
+    """Draws predictions on frames. The first frame settles the picture's size; others are fitted into it.
+
+    A caption goes over several lines; the first one settles how many, for the longest the model may write.
+    """
 
     def __init__(self) -> None:
         self._size: tuple[int, int] | None = None
+        self._box: TextBox | None = None
         self._times: deque[float] = deque(maxlen=30)
 
     def __call__(self, image: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.uint8]:
@@ -29,7 +35,11 @@ class Overlay:
         self._times.append(time.monotonic())
         picture = self._fitted(image)
         height, width = picture.shape[:2]
-        canvas: Any = np.full((height + _BAR, width, 3), 24, np.uint8)
+        if self._box is None and isinstance(prediction, CaptionPrediction):
+            self._box = TextBox(width, prediction.room)
+        # Of even height, as the picture is.
+        bar = self._box.height + self._box.height % 2 + _STATUS if self._box else _BAR
+        canvas: Any = np.full((height + bar, width, 3), 24, np.uint8)
         canvas[:height] = picture
         if isinstance(prediction, ClipPrediction):
             _draw_tags(canvas, prediction.running)
@@ -41,10 +51,14 @@ class Overlay:
             (80, 175, 76),
             -1,
         )
-        text = f"{prediction.label}  {prediction.score:.0%}"
-        cv2.putText(canvas, text, (6, height + 21), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
+        if self._box:
+            growing = isinstance(prediction, CaptionPrediction) and prediction.writing
+            self._box.draw(canvas, height + 5, f"{prediction.label} ..." if growing else prediction.label)
+        else:
+            text = f"{prediction.label}  {prediction.score:.0%}"
+            cv2.putText(canvas, text, (6, height + 21), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
         text = f"{self._fps():.0f} fps  {prediction.total_us / 1000:.2f} ms"
-        cv2.putText(canvas, text, (6, height + 38), _FONT, 0.42, _DIM, 1, cv2.LINE_AA)
+        cv2.putText(canvas, text, (6, height + bar - 6), _FONT, 0.42, _DIM, 1, cv2.LINE_AA)
         return canvas
 
     def _fps(self) -> float:

@@ -1,8 +1,9 @@
 """Where results go: JSON lines, a video, a window, a text. Each is a context that yields a function.
 
 A sink's function takes `(frame, prediction, event)`, once for each line: a step, or (with the key `event`)
-the start or end of an event. A clip model passes over some frames; such a frame comes with the prediction before
-it and an empty `event`. A file appears under its name when the context ends well; on an error the old file stays.
+the start or end of an event, or a finished caption. A clip model passes over some frames, and a caption takes
+several: such a frame comes with the prediction before it, or the words so far, and an empty `event`.
+A file appears under its name when the context ends well; on an error the old file stays.
 """
 
 import codecs
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.classify import Prediction
 from rnnedge_device.clip_stream import ClipPrediction
 from rnnedge_device.errors import InputError
@@ -61,20 +63,26 @@ def _line_writer(stream: TextIO, flush: bool) -> Sink:
 
 @contextlib.contextmanager
 def text_lines() -> Iterator[Sink]:
-    """For people: a line on stdout each time the label changes, and for each start and end of an event."""
+    """For people: a line on stdout each time the label changes, for each caption, and for each start and end of an
+    event."""
     last: dict[str, str] = {}
 
     def write(frame: Frame, prediction: Prediction, event: Event) -> None:
         source = event.get("source", "")
         if "event" in event:
             what = f"{event['event']} of {event['label']}, from {event['start_ms'] / 1000:.2f} s"
+        elif "reason" in event:
+            what = f"{event['label']}  {event['score']:.0%}  {event['latency_ms']:.2f} ms  {event['reason']}"
         elif event and last.get(source) != prediction.label:
             last[source] = prediction.label
             what = f"{prediction.label}  {prediction.score:.0%}  {event['latency_ms']:.2f} ms"
         else:
             return
         where = f"  {source}" if source else ""
-        print(f"{event['ts_ms'] / 1000:9.2f} s{where}  frame {frame.index:<6d} {what}", flush=True)
+        print(
+            f"{event['ts_ms'] / 1000:9.2f} s{where}  frame {event.get('frame', frame.index):<6d} {what}",
+            flush=True,
+        )
 
     yield write
 
@@ -83,7 +91,7 @@ def of_source(name: str, sink: Sink) -> Sink:
     """The sink for one source of several: what comes from the others passes it by."""
 
     def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if isinstance(prediction, ClipPrediction) and prediction.source == name:
+        if isinstance(prediction, (ClipPrediction, CaptionPrediction)) and prediction.source == name:
             sink(frame, prediction, event)
 
     return write

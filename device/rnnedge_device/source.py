@@ -35,9 +35,11 @@ class Source(ABC):
         dropped: frames that came too fast and were left out, so far.
         skipped: frames that could not be read, so far.
         timed: do the frames' `ts_ms` tell when they were taken? Not those of loose image files.
+        live: do frames come by themselves, whether anyone takes them or not? Of such a source no two runs are
+            alike; any other waits, and gives every run the same frames.
     """
 
-    timed = True
+    timed, live = True, False
 
     def __init__(self, name: str, fps: float = 0.0) -> None:
         self.name, self.fps = name, fps

@@ -1,4 +1,4 @@
-"""What a stream counts: frames, steps, labels, events, resets and latencies."""
+"""What a stream counts: frames, steps, labels, events, resets, captions and latencies."""
 
 import time
 from collections import Counter, deque
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.classify import Prediction
 from rnnedge_device.clip_stream import ClipPrediction
 from rnnedge_device.source import Source
@@ -23,7 +24,10 @@ class Tally:
         self._frames = Counter[int]()
         self._steps = 0
         self._labels, self._events, self._resets = Counter[str](), Counter[str](), Counter[str]()
-        self._clips = False
+        self._clips = self._captions = False
+        self._reasons = Counter[str]()
+        self._encode: deque[float] = deque(maxlen=_KEPT)
+        self._decode: deque[float] = deque(maxlen=_KEPT)
         self._latency: deque[float] = deque(maxlen=_KEPT)
         self._total: deque[float] = deque(maxlen=_KEPT)
         self._begin = time.monotonic()
@@ -36,7 +40,14 @@ class Tally:
     def add(self, number: int, predictions: Sequence[Prediction]) -> None:
         """A frame of source `number` and the answers to it."""
         self._frames[number] += 1
+        self.answers(predictions)
+
+    def answers(self, predictions: Sequence[Prediction]) -> None:
+        """What comes without a further frame, as a caption at the end of its source."""
         for prediction in predictions:
+            if isinstance(prediction, CaptionPrediction):
+                self._add_caption(prediction)
+                continue
             self._steps += 1
             self._labels[prediction.label] += 1
             self._latency.append(prediction.latency_us)
@@ -48,13 +59,26 @@ class Tally:
                 )
                 self._resets.update([prediction.reset] if prediction.reset else [])
 
+    def _add_caption(self, prediction: CaptionPrediction) -> None:
+        self._captions, finished = True, prediction.finished
+        if finished is None:
+            return
+        # No text is counted: an endless stream has endlessly many.
+        self._reasons[finished.reason] += 1
+        self._encode.append(finished.caption.encode_us)
+        self._decode.append(finished.caption.decode_us)
+        self._latency.append(finished.caption.encode_us + finished.caption.decode_us)
+        self._total.append(finished.total_us)
+
     def to_dict(self) -> dict[str, Any]:
         """`{"frames", "fps", "dropped", "skipped", "seconds", "latency_us", "total_us", "labels"}`.
 
         `latency_us` (interpreter) and `total_us` (with preprocessing) have the median and the 95th
         percentile of the last 10,000 steps; they are None without frames. A clip model adds `steps`,
-        `events` (how many of each label began) and `resets` (how many, by reason); several sources add
-        `sources`, `{name: {"frames", "dropped", "skipped"}}`.
+        `events` (how many of each label began) and `resets` (how many, by reason); a caption model adds
+        `captions`, `reasons` (how many, by reason), `encode_us` (with preprocessing) and `decode_us`, has no
+        `labels`, and its latencies are of captions. Several sources add `sources`,
+        `{name: {"frames", "dropped", "skipped"}}`.
         """
         seconds = time.monotonic() - self._begin
         result: dict[str, Any] = {
@@ -69,6 +93,13 @@ class Tally:
         }
         if self._clips:
             result |= {"steps": self._steps, "events": dict(self._events), "resets": dict(self._resets)}
+        if self._captions:
+            result |= {
+                "captions": self._reasons.total(),
+                "reasons": dict(self._reasons),
+                "encode_us": _percentiles(self._encode),
+                "decode_us": _percentiles(self._decode),
+            }
         if len(self._sources) > 1:
             result["sources"] = {
                 name: {"frames": self._frames[number], "dropped": source.dropped, "skipped": source.skipped}

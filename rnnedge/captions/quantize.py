@@ -56,10 +56,10 @@ def quantize_captions(
         io: instead of the recipe's.
 
     Raises:
-        InputError: see ``rnnedge_export.captions.quantize_captioner``.
+        InputError: see ``rnnedge_export.captions.qat.quantize_captioner``.
     """
     from rnnedge_export.captions.decoder import DecoderSettings
-    from rnnedge_export.captions.qat import quantize_captioner
+    from rnnedge_export.captions.qat import float_tflite, quantize_captioner
 
     recipe, settings, preprocess = run.recipe, run.recipe.quantize, run.recipe.preprocess()
     vocabulary = Vocabulary(tuple(run.result.labels))
@@ -91,7 +91,11 @@ def quantize_captions(
     spec = recipe.caption_spec(grid=_grid(run))
     captioners = {kind: quantized.captioner(kind, vocabulary, preprocess, spec) for kind in KINDS}
     evaluation = _evaluate(captioners, test, spec, say)
-    evaluation["sizes"] = {"int8_tflite": len(quantized.tflite), "float32": 4 * run.result.parameters}
+    evaluation["grid"] = spec.grid and list(spec.grid)
+    evaluation["sizes"] = {
+        "int8_tflite": len(quantized.tflite),
+        "float32_tflite": len(float_tflite(quantized)),
+    }
     bundle = out or run.bundle
     quantized.save(
         bundle,
@@ -169,7 +173,7 @@ def _agreement(captioners: dict[str, Captioner], test: CaptionSet, said: Sequenc
                 for kind in ("qat", "int8")
             ]
             same += (best[0] == best[1]).tolist()
-    return float(np.mean(same))
+    return float(np.mean(same)) if same else 0.0
 
 
 def _samples(test: CaptionSet, said: dict[str, list[Caption]]) -> list[dict[str, Any]]:

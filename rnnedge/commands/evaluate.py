@@ -11,9 +11,11 @@ from rnnedge.commands import options
 from rnnedge.evaluate import Evaluation
 
 if TYPE_CHECKING:
+    from rnnedge.captions.evaluate import CaptionEvaluation
     from rnnedge.clips.evaluate import ClipEvaluation
     from rnnedge.data.clips import ClipSet
     from rnnedge.recipes import Recipe
+    from rnnedge_device.bundle import Bundle
 
 
 @click.command()
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="For a .keras file: its recipe.  [default: beside it]  For a clip bundle: whose data to score it on.",
 )
+@options.beam
 @options.strict
 @options.as_json
 def command(
@@ -36,10 +39,11 @@ def command(
     group: str | None,
     form: str | None,
     recipe: Path | None,
+    beam: int | None,
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Score MODEL, a bundle or a model.keras, on labelled images or clips.
+    """Score MODEL, a bundle or a model.keras, on labelled images, clips or captioned images.
 
     A bundle is scored image by image, or frame by frame, through the device's own code; a Keras model with the
     preprocessing of its recipe.
@@ -49,10 +53,11 @@ def command(
       rnnedge evaluate runs/digits/model.keras --data digits --split test
       rnnedge evaluate digits.rnnedge --data folder:/data/scans --split all --json
       rnnedge evaluate runs/actions/actions.rnnedge --recipe runs/actions/recipe.toml
+      rnnedge evaluate flickr8k.rnnedge --data flickr8k:/data/flickr8k --split test --beam 3
     """
     from rnnedge_device.errors import InputError
 
-    result: Evaluation | ClipEvaluation
+    result: Evaluation | ClipEvaluation | CaptionEvaluation
 
     if not model.is_file():
         raise InputError(
@@ -61,15 +66,23 @@ def command(
     if model.suffix == ".keras":
         if form:
             raise InputError(f"--form {form}: is for bundles, not for {model.name}")
+        if beam:
+            raise InputError(f"--beam {beam}: is for caption bundles, not for {model.name}")
         result = _keras(model, recipe, data, split, group, strict)
     else:
-        result = _bundle(model, recipe, data, split, group, strict, form)
+        result = _bundle(model, recipe, data, split, group, strict, form, beam)
     if as_json:
         options.print_json(result.to_dict())
     elif isinstance(result, Evaluation):
         _table(result)
     else:
-        _clip_tables(result)
+        from rnnedge.captions.evaluate import CaptionEvaluation
+        from rnnedge.commands.tables import print_scores
+
+        if isinstance(result, CaptionEvaluation):
+            print_scores(result.to_dict())
+        else:
+            _clip_tables(result)
 
 
 def _keras(
@@ -85,6 +98,10 @@ def _keras(
     if not recipe_path and not path.is_file():
         raise InputError(f"{model}: there is no recipe.toml beside it; name its recipe with --recipe")
     recipe = load_recipe(path)
+    if recipe.task == "captions":
+        raise InputError(
+            f"MODEL={str(model)!r}: is a captioner; `rnnedge quantize` scores it, float and int8"
+        )
     if recipe.task == "clips":
         from rnnedge.clips.evaluate import evaluate_keras_clips
 
@@ -104,7 +121,8 @@ def _bundle(
     group: str | None,
     strict: bool,
     form: str | None,
-) -> Evaluation | ClipEvaluation:
+    beam: int | None,
+) -> Evaluation | ClipEvaluation | CaptionEvaluation:
     from rnnedge.data import load_data
     from rnnedge.evaluate import evaluate_bundle
     from rnnedge.recipes import load_recipe
@@ -112,6 +130,19 @@ def _bundle(
     from rnnedge_device.errors import InputError
 
     bundle = read_bundle(model)
+    if bundle.manifest.task == "captions":
+        from rnnedge.data.captions import NAMES
+
+        for option, value in (("--form", form), ("--recipe", recipe_path), ("--group", group)):
+            if value:
+                raise InputError(f"{option} {value}: is not for caption bundles such as {model.name}")
+        if not data:
+            raise InputError(f"--data: a bundle does not name its data; allowed: {', '.join(NAMES)}")
+        return _captions(bundle, data, split, beam, strict)
+    if beam:
+        raise InputError(
+            f"--beam {beam}: is for caption bundles; {model.name} is of task {bundle.manifest.task}"
+        )
     if bundle.manifest.task == "clips":
         from rnnedge.clips.evaluate import bundle_recipe, evaluate_clips, matched
         from rnnedge_device.clips import ClipModel
@@ -131,6 +162,17 @@ def _bundle(
     if not data:
         raise InputError(f"--data: a bundle does not name its data; allowed: {options.DATA_HELP}")
     return evaluate_bundle(bundle, load_data(data, split, group=group, strict=strict), form=form)
+
+
+def _captions(bundle: Bundle, data: str, split: str, beam: int | None, strict: bool) -> CaptionEvaluation:
+    from rnnedge.captions.evaluate import evaluate_captions
+    from rnnedge.data.captions import load_captions
+    from rnnedge_device.captioner import Captioner
+    from rnnedge_device.search import SearchOptions
+
+    captioner = Captioner(bundle)
+    options = SearchOptions.of(captioner.spec, beam=beam or captioner.spec.beam)
+    return evaluate_captions(captioner, load_captions(data, split, strict=strict), options)
 
 
 def _recipe_clips(recipe: Recipe, data: str | None, split: str, group: str | None, strict: bool) -> ClipSet:

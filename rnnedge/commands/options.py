@@ -40,3 +40,10 @@ as_json = click.option(
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout."""
     click.echo(json.dumps(value, indent=2))
+
+
+beam = click.option(
+    "--beam",
+    type=click.IntRange(min=1),
+    help="For captions: sentences kept while searching; 1 is greedy.  [default: the bundle's]",
+)

@@ -88,6 +88,25 @@ def print_captions(figures: dict[str, Any]) -> None:
     )
 
 
+def print_scores(row: dict[str, Any]) -> None:
+    """One captioner's figures on one set."""
+    named = [("BLEU-1", "bleu_1"), ("BLEU-2", "bleu_2"), ("BLEU-3", "bleu_3"), ("BLEU-4", "bleu_4")]
+    named += [("ROUGE-L", "rouge_l"), ("CIDEr-D", "cider_d")]
+    values = [(title, row[key]) for title, key in named] + list(row.get("scenes", {}).items())
+    beam = "greedy" if row["beam"] == 1 else f"beam {row['beam']}"
+    skipped = f", {row['skipped']} skipped" if row["skipped"] else ""
+    table = _table(
+        f"{row['data']}, split {row['split']}: {row['images']:,} images{skipped}, {beam}", "", "score"
+    )
+    for title, value in values:
+        table.add_row(title, f"{value:.4f}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{row['encode_us']:,.0f} µs an image, {row['decode_us']:,.0f} µs a sentence", highlight=False
+    )
+
+
 def print_events(title: str, rows: dict[str, dict[str, Any]]) -> None:
     """Event figures, one row a model."""
     first = next(iter(rows.values()))

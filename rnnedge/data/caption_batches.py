@@ -12,7 +12,7 @@ from rnnedge.data.batches import to_inputs
 from rnnedge.data.caption_text import encode
 from rnnedge.data.captions import CaptionSet
 from rnnedge_device.preprocess import Preprocess
-from rnnedge_device.vocabulary import PAD, Vocabulary
+from rnnedge_device.vocabulary import PAD, SPECIALS, UNKNOWN, Vocabulary
 
 use_backend()
 
@@ -66,6 +66,8 @@ class CaptionBatches(keras.utils.PyDataset):
         batch_size: sentences a batch; all of them where there are fewer.
         grids: what an encoder that does not learn gives for each image, ``[N, rows, columns, C]``.
         augment: random changes of the images, or None.
+        word_dropout: share of the words read that become UNKNOWN, so that the image counts for more (Bowman et al.
+            2016, https://arxiv.org/abs/1511.06349).
         seed, epoch: name the order and the draws.
         start: batches of this epoch to leave out at its beginning, when it is resumed.
     """
@@ -79,6 +81,7 @@ class CaptionBatches(keras.utils.PyDataset):
         *,
         grids: np.ndarray | None = None,
         augment: Augment | None = None,
+        word_dropout: float = 0.0,
         seed: int = 0,
         epoch: int = 0,
         start: int = 0,
@@ -92,6 +95,8 @@ class CaptionBatches(keras.utils.PyDataset):
         self._order = np.random.default_rng([seed, epoch, 1]).permutation(len(sentences))
         self._augment = augment if augment else None
         self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
+        drawn = np.random.default_rng([seed, epoch, 2]).random(sentences.tokens.shape)
+        self._dropped = (drawn < word_dropout) & (sentences.tokens >= len(SPECIALS)) if word_dropout else None
 
     @staticmethod
     def count(sentences: int, batch_size: int) -> int:
@@ -107,7 +112,10 @@ class CaptionBatches(keras.utils.PyDataset):
         words = self._sentences.tokens[chosen]
         after = words[:, 1:]
         weights = (after != PAD).astype(np.float32)
-        return (self._images(chosen), words[:, :-1]), after, weights
+        before = words[:, :-1]
+        if self._dropped is not None:
+            before = np.where(self._dropped[chosen, :-1], np.int32(UNKNOWN), before)
+        return (self._images(chosen), before), after, weights
 
     def _images(self, chosen: np.ndarray) -> np.ndarray:
         of = self._sentences.of[chosen]

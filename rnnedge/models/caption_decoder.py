@@ -23,9 +23,9 @@ class CaptionDecoder(keras.layers.Layer):
         words: of the vocabulary, the output's size.
         image: how the image enters. ``first``: features ``[B, E]`` are the first input of the recurrent layers, before
             any word (Show and Tell, Vinyals et al. 2015). ``state``: two dense layers make the initial states of them.
-            ``attention``: features ``[B, P, E]`` of P places; at each step additive attention (Bahdanau et al. 2015;
-            Show, Attend and Tell, Xu et al. 2015) weighs them by the state before, and what it sees is added to the
-            word's embedding; their mean makes the initial states.
+            ``attention``: features ``[B, P, E]`` of P places, to which what is learned of each place is added; at each
+            step additive attention (Bahdanau et al. 2015; Show, Attend and Tell, Xu et al. 2015) weighs them by the
+            state before, and what it sees is added to the word's embedding; their mean makes the initial states.
         cell: ``lstm`` or ``gru``.
         units, layers: of the recurrent network.
         embedding: E, also the features'.
@@ -83,7 +83,10 @@ class CaptionDecoder(keras.layers.Layer):
         """The arrays of each layer by its name, ``{"words": [table], "lstm_0": [kernel, ...], ...}``."""
         layers = [self.words, *self.recurrent, self.logits, *self.start]
         layers += [self.keys, self.query, self.energy] if self.image == "attention" else []
-        return {layer.name: layer.get_weights() for layer in layers}
+        found = {layer.name: layer.get_weights() for layer in layers}
+        if self.image == "attention":
+            found["places"] = [ops.convert_to_numpy(self.places)]
+        return found
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings}
@@ -101,6 +104,7 @@ class CaptionDecoder(keras.layers.Layer):
             self.keys.build((None, None, embedding))
             self.query.build((None, units))
             self.energy.build((None, None, self.settings["attention"]))
+            self.places = self.add_weight(features_shape[1:], "zeros", name="places")
         # The share of words that training reads from the model itself.
         self.sampling = self.add_weight((), "zeros", trainable=False, name="sampling")
         super().build((features_shape, tokens_shape))
@@ -128,7 +132,7 @@ class CaptionDecoder(keras.layers.Layer):
     def _taught(self, features: Any, tokens: Any, training: bool | None) -> Any:
         x = self.drop(self.words(tokens), training=training)
         if self.image == "attention":
-            return self.logits(self._attended(features, x, training))
+            return self.logits(self._attended(features + self.places, x, training))
         first = self.image == "first"
         if first:
             x = ops.concatenate([ops.expand_dims(features, 1), x], axis=1)

@@ -29,6 +29,7 @@ def captioner(
     attention: int = 128,
     dropout: float = 0.0,
     filters: Sequence[int] = (16, 32, 48, 64),
+    first_stride: int = 2,
     alpha: float = 1.0,
     weights: str = "",
     name: str = "captioner",
@@ -49,6 +50,7 @@ def captioner(
         cell: ``lstm`` or ``gru``.
         units, layers: of the recurrent network; embedding, attention, dropout: see :class:`CaptionDecoder`.
         filters: of ``cnn``: the filters of each block; every block halves the image.
+        first_stride: of ``cnn``: 1 lets the first block keep the image's size, for small images.
         alpha: of ``mobilenet_*``: the width.
         weights: of the encoder: ``""``, ``"imagenet"`` or a file.
 
@@ -70,7 +72,10 @@ def captioner(
     check_choice("cell", cell, ("lstm", "gru"))
     check_share("dropout", dropout)
 
-    grid = image_encoder(encoder, shape, filters=filters, alpha=alpha, weights=weights)
+    check_choice("first_stride", first_stride, (1, 2))
+    grid = image_encoder(
+        encoder, shape, filters=filters, first_stride=first_stride, alpha=alpha, weights=weights
+    )
     projection = _projection(grid.output_shape[1:], embedding, places=image == "attention")
     decoder = CaptionDecoder(words, image, cell, units, layers, embedding, attention, dropout, name="decoder")
     pixels = keras.Input(shape, name="image")

@@ -16,11 +16,17 @@ ENCODERS = ("cnn", *APPLICATIONS)
 
 
 def image_encoder(
-    encoder: str, shape: tuple[int, int, int], *, filters: Sequence[int], alpha: float, weights: str
+    encoder: str,
+    shape: tuple[int, int, int],
+    *,
+    filters: Sequence[int],
+    first_stride: int,
+    alpha: float,
+    weights: str,
 ) -> keras.Model:
     """``[B, h, w, c]`` to ``[B, rows, columns, C]``; the model is called ``encoder``."""
     if encoder == "cnn":
-        inner = cnn_encoder(shape, list(filters), separable=False, grid=True)
+        inner = cnn_encoder(shape, list(filters), separable=False, first_stride=first_stride, grid=True)
     else:
         inner = application_encoder(encoder, shape, alpha=alpha, weights=weights)
     return keras.Model(inner.input, inner.output, name="encoder")

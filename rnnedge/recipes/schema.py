@@ -100,6 +100,7 @@ class Captioner(Section):
     attention: Whole = 128
     dropout: Share = 0.0
     filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 32, 48, 64]
+    first_stride: Annotated[int, Field(ge=1, le=2)] = 2
     alpha: Above = 1.0
     weights: str = ""
     freeze: bool = False
@@ -178,9 +179,10 @@ class Train(Section):
     head ``both``, ``whole_share`` the share of the whole videos' windows in an epoch; ``with_val`` trains on ``val`` as
     well, when nothing is left to choose; ``keep`` is the epoch whose model stays: the best on ``val``, or the last.
 
-    For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``scheduled_sampling``
-    the share of words that the model reads from itself in the last epoch (none in the first), ``encoder_rate`` a factor
-    on the encoder's learning rate. ``init`` is a finished run whose weights are the beginning.
+    For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``word_dropout`` the
+    share of words read that are hidden, ``scheduled_sampling`` the share of words that the model reads from itself in
+    the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. ``init`` is a finished
+    run whose weights are the beginning.
     """
 
     epochs: Whole = 20
@@ -205,6 +207,7 @@ class Train(Section):
     whole_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     keep: Literal["best", "last"] = "best"
     label_smoothing: Share = 0.0
+    word_dropout: Share = 0.0
     scheduled_sampling: Share = 0.0
     encoder_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     init: str = ""
@@ -261,7 +264,7 @@ ONLY: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "captions": {
         "caption": (),
-        "train": ("label_smoothing", "scheduled_sampling", "encoder_rate", "init"),
+        "train": ("label_smoothing", "word_dropout", "scheduled_sampling", "encoder_rate", "init"),
     },
 }
 KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}

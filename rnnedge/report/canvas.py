@@ -72,9 +72,9 @@ class Picture:
         return round(width * 96 / DPI), round(height * 96 / DPI)
 
 
-def data_uri(png: bytes) -> str:
-    """A PNG as a ``data:`` URI."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def data_uri(image: bytes, kind: str = "png") -> str:
+    """A PNG or JPEG as a ``data:`` URI."""
+    return f"data:image/{kind};base64," + base64.b64encode(image).decode("ascii")
 
 
 @contextmanager

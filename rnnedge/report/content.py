@@ -1,4 +1,4 @@
-"""``Content``: what goes on a page; an image run's, a clip run's, and what both have."""
+"""``Content``: what goes on a page; an image run's, a clip run's, a caption run's, and what all have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,20 @@ from functools import partial
 from typing import Any
 
 from rnnedge.evaluate import Evaluation
-from rnnedge.report import answer, clip_answer, clip_tables, figures, films, samples, tables, timing
+from rnnedge.report import (
+    answer,
+    caption_answer,
+    caption_tables,
+    clip_answer,
+    clip_tables,
+    figures,
+    films,
+    looks,
+    samples,
+    sentences,
+    tables,
+    timing,
+)
 from rnnedge.report.canvas import Picture
 from rnnedge.report.confusion import confusion, mistakes
 from rnnedge.report.facts import right
@@ -35,7 +48,8 @@ class Content:
 
 def content(run: Record[Any]) -> Content:
     """The page of a run, by its task."""
-    return clips(run) if run.recipe.task == "clips" else images(run)
+    pages: dict[str, Callable[[Record[Any]], Content]] = {"clips": clips, "captions": captions}
+    return pages.get(run.recipe.task, images)(run)
 
 
 def images(run: answer.ImageRun) -> Content:
@@ -95,6 +109,31 @@ def clips(run: clip_answer.ClipRun) -> Content:
                 for number, item in enumerate(shown, start=1)
             ),
             partial(timing.frame_cost, run),
+            partial(figures.ranges, run),
+        ),
+    )
+
+
+def captions(run: caption_answer.CaptionRun) -> Content:
+    """A caption run's."""
+    shown = sentences.choose(run)
+    return Content(
+        "captions.html",
+        {
+            **_shared(run, "image"),
+            "classes": [],
+            "sentence": caption_answer.sentence(run),
+            "numbers": caption_answer.numbers(run),
+            "models": caption_answer.models(run),
+            "agreement": caption_answer.agreement(run),
+            "samples": shown,
+            "looks": looks.choose(run, shown),
+            "signatures": caption_tables.signatures(run),
+            "searching": caption_tables.searching(run),
+        },
+        (
+            *_curves(run),
+            partial(timing.sentence_cost, run),
             partial(figures.ranges, run),
         ),
     )

@@ -60,7 +60,7 @@ def qat_curves(run: Record[Any]) -> Picture | None:
     last = rows[-1]
     ends = [
         f"{key.replace('_', ' ')} {formats.real(last[key])}"
-        for key in ("loss", "accuracy", "val_accuracy")
+        for key in ("loss", "accuracy", "val_accuracy", "agreement")
         if key in last
     ]
     if "val_accuracy" in last:
@@ -82,10 +82,10 @@ def qat_curves(run: Record[Any]) -> Picture | None:
 
 
 def _curves(rows: list[dict[str, float]], color: str, title: str) -> Any:
-    """Accuracy above loss, training dashed and validation solid; a panel without figures is left out."""
+    """Accuracy (or agreement) above loss, training dashed and validation solid; a panel without figures is left out."""
     from matplotlib.ticker import MaxNLocator
 
-    panels = [what for what in ("accuracy", "loss") if any(what in row for row in rows)]
+    panels = [what for what in ("accuracy", "agreement", "loss") if any(what in row for row in rows)]
     figure = sheet(2.0 * len(panels) + 0.6)
     epochs = [row["epoch"] for row in rows]
     # A line of one epoch has no length: show its points.

@@ -6,11 +6,12 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import ValidationError
 
 from rnnedge.recipes import Recipe, load_recipe
+from rnnedge.report.caption_facts import CaptionEvaluations, CaptionQuantization
 from rnnedge.report.clip_facts import ClipEvaluations
 from rnnedge.report.facts import Evaluations, Facts, Quantization, Summary, Training
 from rnnedge_device.bundle import read_bundle
@@ -30,12 +31,19 @@ VIDEO = "stream.mp4"
 
 
 F = TypeVar("F", bound=Facts)
-E = TypeVar("E", Evaluations, ClipEvaluations)
+E = TypeVar("E", Evaluations, ClipEvaluations, CaptionEvaluations)
+
+# What evaluation.json and quantize.json hold, by the recipe's task.
+FACTS: dict[str, tuple[type[Facts], type[Quantization]]] = {
+    "classify": (Evaluations, Quantization),
+    "clips": (ClipEvaluations, Quantization),
+    "captions": (CaptionEvaluations, CaptionQuantization),
+}
 
 
 @dataclass(frozen=True)
 class Record(Generic[E]):
-    """A finished run, of images or of clips.
+    """A finished run, of images, of clips or of captions.
 
     Attributes:
         folder: where it lies.
@@ -81,16 +89,15 @@ def read_record(folder: Path) -> Record[Any]:
     # The run's own bundle carries the recipe's name; what post-training conversion left beside it is not meant.
     bundles = sorted(path for path in folder.glob("*.rnnedge") if ".ptq-" not in path.name)
     bundle = next((path for path in bundles if path.stem == recipe.name), bundles[0] if bundles else None)
-    task: type[Evaluations] | type[ClipEvaluations]
-    task = ClipEvaluations if recipe.task == "clips" else Evaluations
+    evaluations, quantization = FACTS[recipe.task]
     return Record(
         folder,
         recipe,
         text,
         _json(folder / "train.json", Training),
         _history(folder / "history.csv"),
-        _json(folder / "quantize.json", Quantization),
-        _json(folder / "evaluation.json", task),
+        _json(folder / "quantize.json", quantization),
+        cast(Any, _json(folder / "evaluation.json", evaluations)),
         _json(folder / "summary.json", Summary) if (folder / "summary.json").exists() else None,
         read_bundle(bundle).manifest if bundle else None,
         bundle.name if bundle else None,

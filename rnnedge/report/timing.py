@@ -1,10 +1,11 @@
-"""What an answer costs, as bars: the forms of an image model; a clip model's step against a window run anew."""
+"""What an answer costs, as bars: an image model's forms; a clip model's step and window; a captioner's sentence."""
 
 from __future__ import annotations
 
 from rnnedge.report import formats
 from rnnedge.report.answer import ImageRun
 from rnnedge.report.canvas import FLOAT, INT8, Picture, drawable, picture, sheet
+from rnnedge.report.caption_answer import CaptionRun
 from rnnedge.report.clip_answer import ClipRun
 from rnnedge.report.facts import FLOAT_FORM
 
@@ -45,6 +46,25 @@ def frame_cost(run: ClipRun) -> Picture:
         [INT8, FLOAT],
         f"Median time a frame: {step} for one step with the state carried, {window} for a window of {e.window} "
         "frames run anew.",
+    )
+
+
+def sentence_cost(run: CaptionRun) -> Picture:
+    """Microseconds of the int8 captioner: the encoder, a step of the decoder, a sentence by each search."""
+    e = run.evaluations
+    rows = [
+        ("encode", "once an image", e.int8.encode_us),
+        ("decode step", "once a word", e.int8.step_us),
+        ("sentence", "greedy, encode included", e.int8.sentence_us),
+    ]
+    if e.int8_beam:
+        rows.append(("sentence", f"beam {e.int8_beam.beam}, encode included", e.int8_beam.sentence_us))
+    told = ", ".join(f"{name} ({note}) {formats.microseconds(value)}" for name, note, value in rows)
+    return _bars(
+        rows,
+        "median µs in int8, one thread (shorter is better)",
+        [FLOAT, FLOAT, *[INT8] * (len(rows) - 2)],
+        f"Median times of the int8 captioner: {told}.",
     )
 
 

@@ -130,6 +130,7 @@ class CaptionProblem(Problem):
             t.batch_size,
             grids=self._grids["train"],
             augment=None if self._frozen else self.recipe.augmentation(),
+            word_dropout=t.word_dropout,
             seed=t.seed,
             epoch=epoch,
             start=start,

@@ -52,7 +52,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
         settings: its shape.
         weights: Keras's arrays by layer: ``words`` [table], ``lstm_0`` [kernel, recurrent kernel, bias], ``logits``
             [kernel, bias], and where they exist ``start_h0`` [kernel, bias], ..., ``keys`` [kernel], ``query`` [kernel,
-            bias], ``energy`` [kernel].
+            bias], ``energy`` [kernel], ``places`` [``[P, E]``, added to the features].
 
     Attributes:
         mode: ``quantised``, ``observed`` (float; ranges are taken inside ``scheme.observing``) or ``exact``.
@@ -105,20 +105,27 @@ class CaptionDecoder(tf_keras.layers.Layer):
         finally:
             self.mode = before
 
-    def take_features_in(self, low: float, high: float) -> None:
-        """Attention reads the features as the encoder wrote them: with the same range nothing is requantised."""
-        if "features" in self._own.ranges:
-            self._own.ranges["features"]["min_var"].assign(low)
-            self._own.ranges["features"]["max_var"].assign(high)
+    def ranges(self) -> dict[str, dict[str, list[float]]]:
+        """The range of every learned site, ``{layer: {site: [low, high]}}``."""
+        return {
+            name: {
+                site: [float(bounds["min_var"]), float(bounds["max_var"])]
+                for site, bounds in sites.ranges.items()
+            }
+            for name, sites in {**self._sites, "decoder": self._own}.items()
+        }
 
     @property
     def state_names(self) -> list[str]:
         """The names of the recurrent states, in order."""
         return [f"{state}{i}" for i, cell in enumerate(self.cells) for state in cell.states]
 
-    def begin(self, features: tf.Tensor, training: bool = False) -> State:
-        """The state before the first word, of features ``[B, E]``, or ``[B, P, E]`` with attention."""
-        return self._begin(features, self._weights(training))
+    def begin(self, features: tf.Tensor, zeros: State | None = None) -> State:
+        """The state before the first word, of features ``[B, E]``, or ``[B, P, E]`` with attention.
+
+        ``zeros`` are the states that are zero before it; a graph to convert has them as inputs (``rewrite.finish``).
+        """
+        return self._begin(features, self._weights(False), zeros)
 
     def step(self, token: tf.Tensor, state: State) -> tuple[tf.Tensor, State, Any]:
         """One word, ``token [B]`` int32: logits ``[B, words]``, the next state, attention's weights ``[B, P]``."""
@@ -139,13 +146,14 @@ class CaptionDecoder(tf_keras.layers.Layer):
             outputs.append(y)
         return self._logits(tf.stack(outputs, axis=1), w)
 
-    def _begin(self, features: tf.Tensor, w: Weights) -> State:
+    def _begin(self, features: tf.Tensor, w: Weights, zeros: State | None = None) -> State:
         if self.settings.image == "first":
-            shape = (features.shape[0] or tf.shape(features)[0], self.settings.units)
-            return self._recur(features, {name: tf.zeros(shape) for name in self.state_names}, w)[1]
+            shape = (tf.shape(features)[0], self.settings.units)
+            zeros = zeros or {name: tf.zeros(shape) for name in self.state_names}
+            return self._recur(features, {name: self._site(name, zero) for name, zero in zeros.items()}, w)[1]
         context: State = {}
         if self.settings.image == "attention":
-            features = self._q("features", features)
+            features = self._q("features", features + w["places/kernel"])
             context = {"features": features, "keys": self._q("keys", _product(features, "keys", w))}
             features = self._q("pooled", tf.reduce_mean(features, axis=1))
         states = {}

@@ -22,22 +22,28 @@ class CaptionGraphs:
         encode: ``x [1, h, w, c] -> {"h0", ..., "features", "keys"}``.
         decode: ``token [1], h0, ... -> {"y" [1, words], "h0_next", ..., "attention" [1, P]}``.
         states: the recurrent states' names.
+        bound: inputs of ``encode`` to turn into zero constants, ``start_h0``, ...
     """
 
     encode: Any
     decode: Any
     states: list[str]
+    bound: tuple[str, ...]
 
 
 def trace(encoder: tf_keras.Model, decoder: CaptionDecoder) -> CaptionGraphs:
     """Trace encoder and decoder, quantised or exact, as ``decoder.mode`` says."""
     shape = tuple(encoder.inputs[0].shape[1:])
 
-    def encode(x: tf.Tensor) -> dict[str, tf.Tensor]:
-        return decoder.begin(encoder(x, training=False))
-
-    encoded = frozen(encode, {"x": tf.TensorSpec((1, *shape), name="x")})
     names = decoder.state_names
+    first = decoder.settings.image == "first"
+    zeros = [tf.TensorSpec((1, decoder.settings.units), name=f"start_{name}") for name in names if first]
+
+    def encode(x: tf.Tensor, *starts: tf.Tensor) -> dict[str, tf.Tensor]:
+        return decoder.begin(encoder(x, training=False), dict(zip(names, starts, strict=False)))
+
+    pixels = {"x": tf.TensorSpec((1, *shape), name="x")}
+    encoded = frozen(encode, {**pixels, **{spec.name: spec for spec in zeros}})
     specs = {"token": tf.TensorSpec((1,), tf.int32, name="token")}
     specs |= {
         name: tf.TensorSpec(tuple(value.shape), name=name)
@@ -50,4 +56,4 @@ def trace(encoder: tf_keras.Model, decoder: CaptionDecoder) -> CaptionGraphs:
         found = {"y": logits, **{f"{name}_next": after[name] for name in names}}
         return found if looked is None else {**found, "attention": looked}
 
-    return CaptionGraphs(encoded, frozen(decode, specs), names)
+    return CaptionGraphs(encoded, frozen(decode, specs), names, tuple(spec.name for spec in zeros))

@@ -23,9 +23,11 @@ from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder
 from rnnedge_export.captions.graphs import SIGNATURES, trace
 from rnnedge_export.captions.quantized import Engines, QuantizedCaptioner
 from rnnedge_export.compiled import describe
-from rnnedge_export.convert import TIME_LIMIT_S, Job, convert
+from rnnedge_export.convert import TIME_LIMIT_S, ConversionError, Job, convert
 from rnnedge_export.finetune import Predictor
 from rnnedge_export.merging import merge
+from rnnedge_export.qat import ranges
+from rnnedge_export.rewrite import finish
 from rnnedge_export.twin import build_twin, twin_error
 
 CALIBRATION_IMAGES = 512
@@ -98,7 +100,6 @@ def quantize_captioner(
     teacher.mode = "exact"
     first = np.unique(of, return_index=True)[1][:POLICY_IMAGES]
     calibrate_decoder(student, ours[of[first]], tokens[first])
-    student.take_features_in(*_output_range(quantised))
     history = finetune_decoder(
         student,
         teacher,
@@ -128,15 +129,10 @@ def quantize_captioner(
         "audits": audits,
         "parity": {"twin_max_abs": gap, **{f"int8_{key}": value for key, value in parity.items()}},
         "history": history,
+        "layers": [{"name": layer.name, "type": type(layer).__name__} for layer in twin.layers],
+        "ranges": {**ranges(quantised), **student.ranges()},
     }
     return replace(result, forms=(_timed(data, forms[0]), _timed(data, forms[1])), report=figures)
-
-
-def _output_range(model: tf_keras.Model) -> tuple[float, float]:
-    """The range of a quantised model's output: its last quantiser's."""
-    values = {variable.name: variable for layer in model.layers for variable in layer.weights}
-    low = [name for name in values if name.endswith("/output_min:0")][-1]
-    return float(values[low]), float(values[low.replace("_min:0", "_max:0")])
 
 
 def _features(model: tf_keras.Model, images: Images) -> np.ndarray:
@@ -154,15 +150,12 @@ def _converted(
         InputError: a conversion or an audit that failed.
     """
     graphs = trace(encoder, decoder)
-    jobs = [Job(name, getattr(graphs, name), "int8", io) for name in SIGNATURES]
+    jobs = [
+        Job("encode", graphs.encode, "int8", io, graphs.bound),
+        Job("decode", graphs.decode, "int8", io),
+    ]
     files = convert(jobs, [layer.name for layer in encoder.layers], time_limit_s)
-    converted = {}
-    for name in SIGNATURES:
-        found = files[name]
-        if isinstance(found, Exception):
-            raise found
-        converted[name] = found
-    data = merge(converted)
+    data = _merged(files)
     states = {"encode": (), "decode": [(name, f"{name}_next") for name in graphs.states]}
     forms, audits = [], {}
     for name in SIGNATURES:
@@ -173,6 +166,24 @@ def _converted(
         forms.append(describe(name, data, audited, states[name], signature=name))
     encode, decode = forms
     return data, (encode, decode), audits
+
+
+def float_tflite(captioner: QuantizedCaptioner, time_limit_s: float = TIME_LIMIT_S) -> bytes:
+    """The float32 ``.tflite`` of the same captioner, with the same signatures: what int8 is compared with."""
+    graphs = trace(*captioner.teacher)
+    jobs = [Job(name, getattr(graphs, name), "float32", "float32") for name in SIGNATURES]
+    return _merged(convert(jobs, (), time_limit_s), graphs.bound)
+
+
+def _merged(files: Mapping[str, bytes | ConversionError], bound: tuple[str, ...] = ()) -> bytes:
+    """Both signatures in one file; the inputs ``bound`` are zero."""
+    converted = {}
+    for name in SIGNATURES:
+        found = files[name]
+        if isinstance(found, Exception):
+            raise found
+        converted[name] = finish(found, bound if name == "encode" else ()) if bound else found
+    return merge(converted)
 
 
 def word_parity(int8: Engines, qat: Engines, x: np.ndarray, sentences: np.ndarray) -> dict[str, Any]:

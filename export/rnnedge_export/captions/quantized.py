@@ -131,18 +131,25 @@ def float_engines(encoder: tf_keras.Model, decoder: CaptionDecoder) -> Engines:
     """A model in TensorFlow, float or fake-quantised, as engines with a float32 border."""
     graphs = trace(encoder, decoder)
     states = tuple(State(name, f"{name}_next") for name in graphs.states)
-    return _engine("encode", graphs.encode), _engine("decode", graphs.decode, states)
+    encode = _engine("encode", graphs.encode, bound=graphs.bound)
+    return encode, _engine("decode", graphs.decode, states)
 
 
-def _engine(name: str, function: Any, states: tuple[State, ...] = ()) -> Engine:
+def _engine(name: str, function: Any, states: tuple[State, ...] = (), bound: tuple[str, ...] = ()) -> Engine:
+    """An engine around a concrete function; its inputs ``bound`` are zero."""
     specs = function.structured_input_signature[1]
-    inputs = tuple(Tensor(key, tuple(spec.shape), spec.dtype.name) for key, spec in sorted(specs.items()))
+    zeros = {key: tf.zeros(specs[key].shape) for key in bound}
+    inputs = tuple(
+        Tensor(key, tuple(spec.shape), spec.dtype.name)
+        for key, spec in sorted(specs.items())
+        if key not in bound
+    )
     outputs = tuple(
         Tensor(key, tuple(value.shape)) for key, value in sorted(function.structured_outputs.items())
     )
 
     def run(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         given = {tensor.name: tf.constant(feeds[tensor.name], tensor.dtype) for tensor in inputs}
-        return {key: value.numpy() for key, value in function(**given).items()}
+        return {key: value.numpy() for key, value in function(**given, **zeros).items()}
 
     return Engine(Form(name, "model.tflite", name, inputs, outputs, states), run)
