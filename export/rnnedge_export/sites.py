@@ -56,3 +56,9 @@ class Sites:
             low, high = bounds["min_var"] * factor, bounds["max_var"] * factor
             return tf.quantization.fake_quant_with_min_max_vars(value, low, high)
         return self.quantizers[name](value, False, weights=self.ranges[name])
+
+    def scale(self, name: str) -> float:
+        """The step of a fixed or learned site in int8."""
+        bounds = self.ranges.get(name)
+        low, high = (float(bounds["min_var"]), float(bounds["max_var"])) if bounds else self.fixed[name]
+        return (high - low) / 255

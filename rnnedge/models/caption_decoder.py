@@ -25,7 +25,9 @@ class CaptionDecoder(keras.layers.Layer):
             any word (Show and Tell, Vinyals et al. 2015). ``state``: two dense layers make the initial states of them.
             ``attention``: features ``[B, P, E]`` of P places, to which what is learned of each place is added; at each
             step additive attention (Bahdanau et al. 2015; Show, Attend and Tell, Xu et al. 2015) weighs them by the
-            state before, and what it sees is added to the word's embedding; their mean makes the initial states.
+            state before and the word that is read (without it, "a large green" could not look for the green thing),
+            and what it sees is added to the word's embedding and, through a matrix, to what the logits are made of;
+            their mean makes the initial states.
         cell: ``lstm`` or ``gru``.
         units, layers: of the recurrent network.
         embedding: E, also the features'.
@@ -77,12 +79,16 @@ class CaptionDecoder(keras.layers.Layer):
         if image == "attention":
             self.keys = keras.layers.Dense(attention, use_bias=False, name="keys")
             self.query = keras.layers.Dense(attention, name="query")
+            self.ask = keras.layers.Dense(attention, use_bias=False, name="ask")
             self.energy = keras.layers.Dense(1, use_bias=False, name="energy")
+            self.glimpse = keras.layers.Dense(units, use_bias=False, name="glimpse")
 
     def named_weights(self) -> dict[str, list[Any]]:
         """The arrays of each layer by its name, ``{"words": [table], "lstm_0": [kernel, ...], ...}``."""
         layers = [self.words, *self.recurrent, self.logits, *self.start]
-        layers += [self.keys, self.query, self.energy] if self.image == "attention" else []
+        layers += (
+            [self.keys, self.query, self.ask, self.energy, self.glimpse] if self.image == "attention" else []
+        )
         found = {layer.name: layer.get_weights() for layer in layers}
         if self.image == "attention":
             found["places"] = [ops.convert_to_numpy(self.places)]
@@ -103,8 +109,11 @@ class CaptionDecoder(keras.layers.Layer):
         if self.image == "attention":
             self.keys.build((None, None, embedding))
             self.query.build((None, units))
+            self.ask.build((None, embedding))
             self.energy.build((None, None, self.settings["attention"]))
-            self.places = self.add_weight(features_shape[1:], "zeros", name="places")
+            self.glimpse.build((None, embedding))
+            spread = keras.initializers.RandomNormal(stddev=0.5)  # about as large as what it is added to
+            self.places = self.add_weight(features_shape[1:], spread, name="places")
         # The share of words that training reads from the model itself.
         self.sampling = self.add_weight((), "zeros", trainable=False, name="sampling")
         super().build((features_shape, tokens_shape))
@@ -155,12 +164,12 @@ class CaptionDecoder(keras.layers.Layer):
         states: list[Any] = self._initial(features)
         outputs = []
         for step in range(x.shape[1]):
-            query = ops.expand_dims(self.query(states[-1][0]), 1)
-            energies = self.energy(ops.tanh(keys + query))  # [B, P, 1]
+            query = self.query(states[-1][0]) + self.ask(x[:, step])
+            energies = self.energy(ops.tanh(keys + ops.expand_dims(query, 1)))  # [B, P, 1]
             seen = ops.sum(ops.softmax(energies, axis=1) * features, axis=1)
             y = x[:, step] + seen
             for index, layer in enumerate(self.recurrent):
                 y, states[index] = layer.cell(y, states[index], training=training)
                 y = self.drop(y, training=training)
-            outputs.append(y)
+            outputs.append(y + self.drop(self.glimpse(seen), training=training))
         return ops.stack(outputs, axis=1)

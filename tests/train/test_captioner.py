@@ -73,6 +73,9 @@ def test_the_decoder_names_its_arrays():
         "keys",
         "query",
         "energy",
+        "ask",
+        "glimpse",
+        "places",
     }
 
 

@@ -13,12 +13,13 @@ PACKAGED = sorted(list_recipes())
 ISSUE = {"digits-lstm", "row-lstm", "row-gru", "row-rnn", "row-best", "pixels-irnn", "cifar-crnn", "folder"}
 CLIPS = {"motion-rows", "motion-cnn", "videos", "videos-mobilenet", "events", "room-actions", "room-events"}
 # Nothing is downloaded here.
-OFFLINE = {"videos-mobilenet": ["model.weights=''"]}
+CAPTIONS = {"shapes-attention", "flickr8k"}
+OFFLINE = {"videos-mobilenet": ["model.weights=''"], "flickr8k": ["model.weights=''"]}
 
 
 def test_packaged_recipes_are_listed_with_a_description():
     listed = list_recipes()
-    assert set(listed) >= ISSUE | CLIPS
+    assert set(listed) >= ISSUE | CLIPS | CAPTIONS
     assert all(listed.values())
 
 
@@ -26,8 +27,14 @@ def test_packaged_recipes_are_listed_with_a_description():
 def test_every_packaged_recipe_builds_its_model(name):
     recipe = load_recipe(name, OFFLINE.get(name, []))
     assert recipe.name == name
-    assert recipe.task == ("classify" if name in ISSUE else "clips")
+    assert recipe.task == ("classify" if name in ISSUE else "captions" if name in CAPTIONS else "clips")
     model = build_model(recipe, 10)
+    if name in CAPTIONS:
+        length = recipe.caption.length + 1
+        shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+        assert shapes == [recipe.preprocess().shape, (length,)]
+        assert model.output_shape == (None, length, 10)
+        return
     time = () if name in ISSUE else (None,)
     assert tuple(model.input_shape[1:]) == (*time, *recipe.preprocess().shape)
     assert model.output_shape == (None, *time, 10)
@@ -42,12 +49,13 @@ def test_written_recipes_read_back_the_same(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", PACKAGED)
-def test_a_recipe_for_images_says_nothing_of_clips(name):
+def test_a_recipe_says_nothing_of_other_tasks(name):
     values = tomllib.loads(recipe_text(load_recipe(name)))
     for_clips = {"classes", "folds", "reverse", "speed", "carry"}
     found = {key for section in values.values() if isinstance(section, dict) for key in section}
-    assert ({"clip", "events"} <= set(values), for_clips <= found) == (name not in ISSUE,) * 2
-    assert name not in ISSUE or not for_clips & found
+    assert ({"clip", "events"} <= set(values), for_clips <= found) == (name in CLIPS,) * 2
+    assert name in CLIPS or not for_clips & found
+    assert ("caption" in values, "label_smoothing" in found) == (name in CAPTIONS,) * 2
 
 
 def test_tables_in_a_recipe_are_read_back(tmp_path):

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tf_keras
 
 from rnnedge_export.cells import Cell, Weights, cell_of, project
+from rnnedge_export.roundings import snapped
 from rnnedge_export.scheme import FIXED, weight_quantizer
 from rnnedge_export.sites import Sites, fixed_sites
 
@@ -52,7 +53,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
         settings: its shape.
         weights: Keras's arrays by layer: ``words`` [table], ``lstm_0`` [kernel, recurrent kernel, bias], ``logits``
             [kernel, bias], and where they exist ``start_h0`` [kernel, bias], ..., ``keys`` [kernel], ``query`` [kernel,
-            bias], ``energy`` [kernel], ``places`` [``[P, E]``, added to the features].
+            bias], ``ask``, ``energy`` and ``glimpse`` [kernel], ``places`` [``[P, E]``, added to the features].
 
     Attributes:
         mode: ``quantised``, ``observed`` (float; ranges are taken inside ``scheme.observing``) or ``exact``.
@@ -92,7 +93,20 @@ class CaptionDecoder(tf_keras.layers.Layer):
         }
         own = ["logits"]
         if settings.image == "attention":
-            own += ["features", "pooled", "keys", "query", "keyed", "energy", "seen", "x"]
+            own += [
+                "features",
+                "pooled",
+                "keys",
+                "query",
+                "ask",
+                "asked",
+                "keyed",
+                "energy",
+                "seen",
+                "x",
+                "glimpse",
+                "y",
+            ]
         self._own = Sites(self, own, {name: FIXED[name] for name in ("tanh", "sigmoid")})
         self.built = True
 
@@ -104,6 +118,41 @@ class CaptionDecoder(tf_keras.layers.Layer):
             yield
         finally:
             self.mode = before
+
+    def snap(self) -> None:
+        """Give each matrix the scale that the finished file will have (``snapping.py``).
+
+        Such a scale lies up to 1e-4 away, and a state that goes round keeps what it once got: left as they were, one
+        logit in twenty would differ by a step from the file's.
+        """
+        for kernel, x, out in self._products():
+            bounds = self._ranges[kernel]
+            scale = float(bounds["max_var"]) / 127
+            largest = 127 * snapped(x * scale / out) * out / x
+            bounds["min_var"].assign(-largest)
+            bounds["max_var"].assign(largest)
+
+    def _products(self) -> Iterator[tuple[str, float, float]]:
+        """Every matrix with the scales of what it multiplies and of what comes out."""
+        s, cell = self.settings, self.settings.cell
+        words = float(self._ranges["words/kernel"]["max_var"]) / 127
+        own, attends = self._own.scale, s.image == "attention"
+        for index in range(s.layers):
+            layer, sites = f"{cell}_{index}", self._sites[f"{cell}_{index}"]
+            below = self._sites[f"{cell}_{index - 1}"].scale("h") if index else own("x") if attends else words
+            yield f"{layer}/kernel", below, sites.scale("zx")
+            yield f"{layer}/recurrent_kernel", sites.scale("h"), sites.scale("zh")
+        top = self._sites[f"{cell}_{s.layers - 1}"].scale("h")
+        yield "logits/kernel", own("y") if attends else top, own("logits")
+        if attends:
+            for name in self.state_names:
+                states = self._sites[f"{cell}_{name[1:]}"]
+                yield f"start_{name}/kernel", own("pooled"), states.scale(name[0])
+            yield "keys/kernel", own("features"), own("keys")
+            yield "query/kernel", top, own("query")
+            yield "ask/kernel", words, own("ask")
+            yield "energy/kernel", own("tanh"), own("energy")
+            yield "glimpse/kernel", own("seen"), own("glimpse")
 
     def ranges(self) -> dict[str, dict[str, list[float]]]:
         """The range of every learned site, ``{layer: {site: [low, high]}}``."""
@@ -168,16 +217,19 @@ class CaptionDecoder(tf_keras.layers.Layer):
     def _word(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State, Any]:
         looked = None
         if self.settings.image == "attention":
-            looked, seen = self._attend(state, w)
+            looked, seen = self._attend(x, state, w)
             x = self._q("x", x + seen)
         y, states = self._recur(x, state, w)
+        if self.settings.image == "attention":
+            y = self._q("y", y + self._q("glimpse", _product(seen, "glimpse", w)))
         return y, {**state, **states}, looked
 
-    def _attend(self, state: State, w: Weights) -> tuple[tf.Tensor, tf.Tensor]:
-        """Additive attention by the last layer's state: weights ``[B, P]`` and what they see ``[B, E]``."""
+    def _attend(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, tf.Tensor]:
+        """Additive attention by the last state and the word read: weights ``[B, P]``, and what they see ``[B, E]``."""
         places, size = state["keys"].shape[1:]
         query = self._q("query", _product(state[f"h{len(self.cells) - 1}"], "query", w))
-        keyed = self._q("tanh", tf.tanh(self._q("keyed", state["keys"] + query[:, tf.newaxis])))
+        asked = self._q("asked", query + self._q("ask", _product(x, "ask", w)))
+        keyed = self._q("tanh", tf.tanh(self._q("keyed", state["keys"] + asked[:, tf.newaxis])))
         energy = _product(tf.reshape(keyed, (-1, size)), "energy", w)
         looked = self._q("sigmoid", tf.nn.softmax(self._q("energy", tf.reshape(energy, (-1, places)))))
         seen = tf.matmul(looked[:, tf.newaxis], state["features"])

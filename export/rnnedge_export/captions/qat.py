@@ -114,6 +114,7 @@ def quantize_captioner(
         seed=seed,
         report=report,
     )
+    student.snap()
     data, forms, audits = _converted(quantised, student, io, time_limit_s)
     result = QuantizedCaptioner(data, forms, (quantised, student), (twin, teacher))
     sentences = write(student, ours[:PARITY_IMAGES], tokens.shape[1] - 1)

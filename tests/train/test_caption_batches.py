@@ -1,0 +1,133 @@
+"""Batches of captioned images: pairs stay pairs, padding weighs nothing, an epoch is a function of its seed."""
+
+import numpy as np
+import pytest
+
+from rnnedge.data.augment import Augment
+from rnnedge.data.caption_batches import CaptionBatches, ImageInputs, Sentences
+from rnnedge.data.captions import CaptionSet
+from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.vocabulary import END, PAD, SPECIALS, START, UNKNOWN, Vocabulary
+
+PIXELS = Preprocess((6, 8), "rgb")
+NUMBERS = ("zero", "one", "two", "three", "four")
+VOCABULARY = Vocabulary((*SPECIALS, *NUMBERS, "is"))
+
+
+class Flat:
+    """Pictures of one brightness, their number; decoded when asked for."""
+
+    def __init__(self, count):
+        self.count, self.asked = count, []
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, i):
+        self.asked.append(i)
+        return np.full((9 + i, 12, 3), 10 * i, np.uint8)
+
+
+def captions(count=5):
+    texts = [(NUMBERS[i], f"{NUMBERS[i]} is {NUMBERS[i]}") for i in range(count)]
+    return CaptionSet(Flat(count), texts, [f"p{i}" for i in range(count)], "numbers", "train")
+
+
+def batches(data=None, **options):
+    data = data or captions()
+    sentences = Sentences(data, VOCABULARY, 4)
+    return CaptionBatches(data, PIXELS, sentences, options.pop("size", 3), **options)
+
+
+def seen(part):
+    """Each sentence of all batches with the brightness of its picture."""
+    found = []
+    for index in range(len(part)):
+        (images, before), after, weights = part[index]
+        for image, words, nexts, weight in zip(images, before, after, weights, strict=True):
+            assert words[0] == START
+            assert np.array_equal(
+                words[1:][weight[:-1] > 0][: int(weight.sum()) - 1], nexts[: int(weight.sum()) - 1]
+            )
+            assert np.array_equal(weight, (nexts != PAD).astype(np.float32))
+            assert nexts[int(weight.sum()) - 1] == END
+            found.append((round(float(image.mean()) * 255 / 10), tuple(nexts.tolist())))
+    return found
+
+
+def test_every_sentence_comes_once_with_its_own_picture():
+    found = seen(batches(size=5))
+    assert len(found) == len(set(found)) == 10
+    for picture, words in found:
+        said = [VOCABULARY.words[word] for word in words if word not in (END, PAD)]
+        assert set(said) - {"is"} == {NUMBERS[picture]}
+
+
+def test_shapes_and_types():
+    (images, before), after, weights = batches()[0]
+    assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
+    assert (before.shape, after.shape, weights.shape) == ((3, 5), (3, 5), (3, 5))
+    assert before.dtype == after.dtype == np.int32
+
+
+def test_pictures_are_read_when_they_are_needed():
+    data = captions()
+    part = batches(data)
+    assert data.images.asked == []
+    part[0]
+    assert len(data.images.asked) == 3
+
+
+def test_order_is_a_function_of_seed_and_epoch_and_can_be_entered_anywhere():
+    one, same, other = batches(seed=1, epoch=2), batches(seed=1, epoch=2), batches(seed=1, epoch=3)
+    assert seen(one) == seen(same)
+    assert seen(one) != seen(other)
+    assert seen(batches(seed=1, epoch=2, start=1)) == seen(one)[3:]
+    assert len(one) == CaptionBatches.count(10, 3) == 3
+    assert len(batches(size=64)) == 1
+
+
+def test_grids_stand_for_the_pictures():
+    data, grids = (
+        captions(),
+        np.arange(5, dtype=np.float16).reshape(5, 1, 1, 1) * np.ones((5, 2, 2, 4), np.float16),
+    )
+    part = batches(data, grids=grids)
+    (images, _), after, _ = part[0]
+    assert images.dtype == np.float32
+    assert [NUMBERS[int(image[0, 0, 0])] for image in images] == [VOCABULARY.words[row[0]] for row in after]
+    assert data.images.asked == []
+
+
+def test_hidden_words_are_hidden_from_reading_alone():
+    plain, hidden = batches(size=10), batches(size=10, word_dropout=0.5)
+    (_, before), after, weights = plain[0]
+    (_, read), same, alike = hidden[0]
+    assert np.array_equal(after, same)
+    assert np.array_equal(weights, alike)
+    gone = read != before
+    assert 0 < gone.sum() < (before >= len(SPECIALS)).sum()
+    assert set(read[gone]) == {UNKNOWN}
+    assert (before[gone] >= len(SPECIALS)).all()
+
+
+def test_augmentation_changes_the_picture_not_the_words():
+    (images, before), _, _ = batches(augment=Augment(brightness=0.3))[0]
+    (plain, same), _, _ = batches()[0]
+    assert np.array_equal(before, same)
+    assert not np.array_equal(images, plain)
+
+
+@pytest.mark.parametrize("rows", [slice(1, 4), np.array([3, 1])])
+def test_inputs_are_what_the_device_sees(rows):
+    data = captions()
+    found = ImageInputs(data, PIXELS)[rows]
+    expected = [PIXELS(data.images[int(i)]) for i in np.arange(5)[rows]]
+    assert np.array_equal(found, np.stack(expected))
+
+
+def test_sentences_name_their_image():
+    sentences = Sentences(captions(), VOCABULARY, 2)  # too short for three words
+    assert sentences.of.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert sentences.tokens.shape == (10, 4)
+    assert (sentences.tokens == END).sum() == 10
