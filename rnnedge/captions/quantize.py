@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rnnedge.captions.evaluate import score_written, written
+from rnnedge.captions.evaluate import Encoded, score_written
 from rnnedge.data.caption_batches import ImageInputs, Sentences
 from rnnedge.data.captions import CaptionSet
 from rnnedge.models.captioner import encoder_of
@@ -64,6 +64,9 @@ def quantize_captions(
     recipe, settings, preprocess = run.recipe, run.recipe.quantize, run.recipe.preprocess()
     vocabulary = Vocabulary(tuple(run.result.labels))
     train = recipe_captions(recipe, "train", strict=run.strict)
+    if settings.samples and settings.samples < len(train):
+        chosen = np.random.default_rng(recipe.train.seed).permutation(len(train))[: settings.samples]
+        train = train.take(np.sort(chosen))
     sentences = Sentences(train, vocabulary, recipe.caption.length)
     decoder = run.model.get_layer("decoder")
 
@@ -131,7 +134,8 @@ def _evaluate(
 ) -> dict[str, Any]:
     """Float, QAT and int8 side by side, greedy, and with the recipe's beam where that is wider."""
     greedy = replace(SearchOptions.of(spec), beam=1)
-    said = {kind: written(captioner, test, greedy) for kind, captioner in captioners.items()}
+    encoded = {kind: Encoded.of(captioner, test) for kind, captioner in captioners.items()}
+    said = {kind: images.write(greedy) for kind, images in encoded.items()}
     figures: dict[str, Any] = {kind: score_written(said[kind], test, 1) for kind in KINDS}
     found: dict[str, Any] = {
         "task": "captions",
@@ -143,14 +147,13 @@ def _evaluate(
     if spec.beam > 1:
         say(f"the same with a beam of {spec.beam}")
         for kind in ("float", "int8"):
-            options = SearchOptions.of(spec)
-            wide = score_written(written(captioners[kind], test, options), test, spec.beam)
-            found[f"{kind}_beam"] = wide.to_dict()
+            wide = encoded[kind].write(SearchOptions.of(spec))
+            found[f"{kind}_beam"] = score_written(wide, test, spec.beam).to_dict()
     scenes = {kind: figures[kind].scenes for kind in KINDS}
     return {
         **found,
         "attribute_accuracy": {kind: row and row["attributes"] for kind, row in scenes.items()},
-        "token_agreement": _agreement(captioners, test, said["qat"]),
+        "token_agreement": _agreement(encoded, said["qat"]),
         "same_captions": _share(said["qat"], said["int8"]),
         "same_as_float": _share(said["float"], said["int8"]),
         "encode_us": figures["int8"].to_dict()["encode_us"],
@@ -163,13 +166,13 @@ def _share(one: Sequence[Caption], other: Sequence[Caption]) -> float:
     return float(np.mean([a.ids == b.ids for a, b in zip(one, other, strict=True)]))
 
 
-def _agreement(captioners: dict[str, Captioner], test: CaptionSet, said: Sequence[Caption]) -> float:
+def _agreement(encoded: dict[str, Encoded], said: Sequence[Caption]) -> float:
     """The share of words that int8 chooses as the trained model does, each behind the trained model's own words."""
-    same = []
-    for image, sentence in zip(test.images, said, strict=True):
+    same: list[bool] = []
+    for index, sentence in enumerate(said):
         if sentence.ids:
             best = [
-                captioners[kind].logits(captioners[kind].encode(image), sentence.ids).argmax(-1)
+                encoded[kind].captioner.logits(encoded[kind].states[index], sentence.ids).argmax(-1)
                 for kind in ("qat", "int8")
             ]
             same += (best[0] == best[1]).tolist()

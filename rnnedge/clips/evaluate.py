@@ -13,7 +13,7 @@ from rnnedge.clips.streamed import Streamed, answer, decode, stream_clip
 from rnnedge.data.clips import UNLABELLED, Clip, ClipSet
 from rnnedge.evaluate import Evaluation, class_numbers, score
 from rnnedge.recipes import Recipe
-from rnnedge.recipes.schema import ClipRnn
+from rnnedge.recipes.models import ClipRnn
 from rnnedge_device.classify import probabilities
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.clips import ClipModel

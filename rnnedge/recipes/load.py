@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from rnnedge.recipes.schema import MODELS, Recipe, of_other_tasks
+from rnnedge.recipes.models import MODELS
+from rnnedge.recipes.schema import Recipe
+from rnnedge.recipes.tasks import of_other_tasks
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictFloat, StrictInt, Tag
+from pydantic import Field, StrictFloat, StrictInt
 
 from rnnedge.data.augment import LIMITS, Augment
 from rnnedge.data.clip_augment import ClipAugment
 from rnnedge.data.clips import ClipOptions
+from rnnedge.recipes.models import Captioner, ClipRnn, Model, RowRnn
+from rnnedge.recipes.section import Above, Border, Milliseconds, Score, Section, Share, Whole
+from rnnedge.recipes.tasks import KIND, ONLY, of_other_tasks
 from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.errors import InputError
 from rnnedge_device.events import EventRules
 from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.scene import SceneCut
-
-Whole = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Above = Annotated[float, Field(gt=0)]
-Score = Annotated[float, Field(gt=0, le=1)]
-Milliseconds = Annotated[float, Field(ge=0)]
-Cell = Literal["simple_rnn", "lstm", "gru"]
-Border = Literal["constant", "replicate", "reflect"]
-
-
-class Section(BaseModel):
-    """The rules of every section: no unknown keys, no silent change of type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Data(Section):
@@ -49,77 +38,6 @@ class Data(Section):
     classes: dict[str, list[str]] = {}
     fold: Annotated[int, Field(ge=-1)] = -1
     folds: Annotated[int, Field(ge=0)] = 0
-
-
-class RowRnn(Section):
-    """The arguments of :func:`rnnedge.models.row_rnn`."""
-
-    kind: Literal["row_rnn"] = "row_rnn"
-    cell: Cell = "lstm"
-    units: Whole = 128
-    layers: Whole = 1
-    bidirectional: bool = False
-    scan: Literal["rows", "columns", "pixels"] = "rows"
-    rows_per_step: Whole = 1
-    dropout: Share = 0.0
-    irnn: bool = False
-    stem: list[Annotated[StrictInt, Field(ge=1)] | Literal["pool"]] = []
-
-
-class ClipRnn(Section):
-    """The arguments of :func:`rnnedge.models.clip_rnn`."""
-
-    kind: Literal["clip_rnn"] = "clip_rnn"
-    encoder: Literal["row_rnn", "cnn", "mobilenet_v2", "mobilenet_v3"] = "cnn"
-    cell: Cell = "gru"
-    units: Whole = 64
-    layers: Annotated[int, Field(ge=0)] = 1
-    dropout: Share = 0.0
-    encoder_cell: Cell = "gru"
-    encoder_units: Whole = 64
-    rows_per_step: Whole = 1
-    filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 24, 32, 48]
-    features: Annotated[int, Field(ge=0)] = 0
-    separable: bool = True
-    first_stride: Annotated[int, Field(ge=1, le=2)] = 2
-    alpha: Above = 0.35
-    minimalistic: bool = False
-    weights: str = ""
-
-
-class Captioner(Section):
-    """The arguments of :func:`rnnedge.models.captioner`; with ``freeze`` the encoder keeps its weights."""
-
-    kind: Literal["captioner"] = "captioner"
-    encoder: Literal["cnn", "mobilenet_v2", "mobilenet_v3", "efficientnet_lite", "resnet50"] = "cnn"
-    image: Literal["first", "state", "attention"] = "first"
-    cell: Literal["lstm", "gru"] = "lstm"
-    units: Whole = 256
-    layers: Whole = 1
-    embedding: Whole = 256
-    attention: Whole = 128
-    dropout: Share = 0.0
-    filters: Annotated[list[Annotated[StrictInt, Field(ge=1)]], Field(min_length=1)] = [16, 32, 48, 64]
-    first_stride: Annotated[int, Field(ge=1, le=2)] = 2
-    alpha: Above = 1.0
-    weights: str = ""
-    freeze: bool = False
-
-
-MODELS: dict[str, type[Section]] = {"row_rnn": RowRnn, "clip_rnn": ClipRnn, "captioner": Captioner}
-
-
-def _kind(model: Any) -> str:
-    """Which of :data:`MODELS` a ``[model]`` is; one without a kind is the first."""
-    return str(model.get("kind", "row_rnn") if isinstance(model, dict) else getattr(model, "kind", "row_rnn"))
-
-
-Model = Annotated[
-    Annotated[RowRnn, Tag("row_rnn")]
-    | Annotated[ClipRnn, Tag("clip_rnn")]
-    | Annotated[Captioner, Tag("captioner")],
-    Discriminator(_kind),
-]
 
 
 class ClipSection(Section):
@@ -244,40 +162,17 @@ class AugmentSection(Section):
 
 
 class Quantize(Section):
-    """Quantisation-aware fine-tuning and conversion, used by ``rnnedge quantize``."""
+    """Quantisation-aware fine-tuning and conversion, used by ``rnnedge quantize``.
+
+    For captions, ``samples`` of the training images are used, 0 for all of them.
+    """
 
     epochs: Annotated[int, Field(ge=0)] = 3
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     batch_size: Whole = 128
     form: Literal["auto", "loop", "unrolled", "step", "sequence", "fused"] = "auto"
     io: Literal["int8", "float32"] = "int8"
-
-
-# What only one task knows; no keys: the whole section.
-ONLY: dict[str, dict[str, tuple[str, ...]]] = {
-    "clips": {
-        "clip": (),
-        "events": (),
-        "data": ("classes", "fold", "folds"),
-        "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
-        "train": ("carry", "frame_weight", "whole_share", "with_val"),
-    },
-    "captions": {
-        "caption": (),
-        "train": ("label_smoothing", "word_dropout", "scheduled_sampling", "encoder_rate", "init"),
-    },
-}
-KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}
-
-
-def of_other_tasks(task: str) -> dict[str, Any]:
-    """The sections and keys that a recipe of ``task`` does not have: ``{section: {keys}, or True for all}``."""
-    found: dict[str, Any] = {}
-    for owner, sections in ONLY.items():
-        if owner != task:
-            for section, keys in sections.items():
-                found[section] = {*found.get(section, ()), *keys} or True
-    return found
+    samples: Annotated[int, Field(ge=0)] = 0
 
 
 class Recipe(Section):

@@ -14,7 +14,7 @@ from rnnedge.data.captions import CaptionSet, load_captions
 from rnnedge.data.feature_cache import cached_grids
 from rnnedge.models.files import load_model
 from rnnedge.recipes import Recipe
-from rnnedge.recipes.schema import Captioner
+from rnnedge.recipes.models import Captioner
 from rnnedge.training.build import build_model
 from rnnedge.training.problem import Problem
 from rnnedge.training.result import load_result

@@ -1,0 +1,32 @@
+"""Which keys of a recipe only some tasks know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# What only one task knows; no keys: the whole section.
+ONLY: dict[str, dict[str, tuple[str, ...]]] = {
+    "clips": {
+        "clip": (),
+        "events": (),
+        "data": ("classes", "fold", "folds"),
+        "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
+        "train": ("carry", "frame_weight", "whole_share", "with_val"),
+    },
+    "captions": {
+        "caption": (),
+        "quantize": ("samples",),
+        "train": ("label_smoothing", "word_dropout", "scheduled_sampling", "encoder_rate", "init"),
+    },
+}
+KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}
+
+
+def of_other_tasks(task: str) -> dict[str, Any]:
+    """The sections and keys that a recipe of ``task`` does not have: ``{section: {keys}, or True for all}``."""
+    found: dict[str, Any] = {}
+    for owner, sections in ONLY.items():
+        if owner != task:
+            for section, keys in sections.items():
+                found[section] = {*found.get(section, ()), *keys} or True
+    return found
