@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,25 @@ import cv2
 import numpy as np
 
 from rnnedge.captions.evaluate import Encoded, score_written
+from rnnedge.data.augment import Augment
 from rnnedge.data.caption_batches import ImageInputs, Sentences
 from rnnedge.data.captions import CaptionSet
 from rnnedge.models.captioner import encoder_of
 from rnnedge.runs import GOLDEN_IMAGES, Run, Say, png, write_json
+from rnnedge.scene_threshold import scene_threshold
 from rnnedge.training.caption_problem import recipe_captions
 from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.captioner import Caption, Captioner
 from rnnedge_device.errors import InputError
+from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.scene import SceneCut, difference
 from rnnedge_device.search import SearchOptions
 from rnnedge_device.vocabulary import Vocabulary
 
 KINDS = ("float", "qat", "int8")
 SAMPLES = 24
+CUT_PHOTOS = 500
+MOVED = Augment(shift=0.03, rotate=2.0, scale=0.03, brightness=0.03, contrast=0.05)
 GOLDEN_SIDE = 256  # pixels; larger photos would only make the bundle larger
 
 
@@ -89,11 +96,15 @@ def quantize_captions(
         seed=recipe.train.seed,
         report=report,
     )
-    test = held_out(run)
+    val, test = recipe_captions(recipe, "val", strict=run.strict), held_out(run)
     say(f"audit and parity passed; writing captions of {len(test)} images: float, QAT, int8")
-    spec = recipe.caption_spec(grid=_grid(run))
+    cut, cuts = (
+        measure_photo_cut(val, preprocess) if recipe.caption.scene_cut else (None, {"threshold": None})
+    )
+    spec = recipe.caption_spec(scene_cut=cut, grid=_grid(run))
     captioners = {kind: quantized.captioner(kind, vocabulary, preprocess, spec) for kind in KINDS}
     evaluation = _evaluate(captioners, test, spec, say)
+    evaluation["scene_cut"] = cuts
     evaluation["grid"] = spec.grid and list(spec.grid)
     evaluation["sizes"] = {
         "int8_tflite": len(quantized.tflite),
@@ -120,6 +131,19 @@ def held_out(run: Run) -> CaptionSet:
         return recipe_captions(run.recipe, "test", strict=run.strict)
     except InputError:
         return recipe_captions(run.recipe, "val", strict=run.strict)
+
+
+def measure_photo_cut(captions: CaptionSet, preprocess: Preprocess) -> tuple[SceneCut | None, dict[str, Any]]:
+    """A scene-cut threshold from photos: one photo and the next are a cut, a photo that has moved a little is none.
+
+    See ``scene_threshold``; the move is a camera's from one frame to the next, drawn as ``MOVED``.
+    """
+    pixels = ImageInputs(captions, preprocess).pixels(np.arange(min(len(captions), CUT_PHOTOS)))
+    moved = [
+        MOVED.apply(image, draw) for image, draw in zip(pixels, MOVED.draw(0, 0, len(pixels)), strict=True)
+    ]
+    within = [difference(a, b) for a, b in zip(pixels, moved, strict=True)]
+    return scene_threshold(within, [difference(a, b) for a, b in pairwise(pixels)])
 
 
 def _grid(run: Run) -> tuple[int, int] | None:

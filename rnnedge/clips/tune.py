@@ -11,6 +11,7 @@ import numpy as np
 from rnnedge.clips.event_scores import hours_of, score_events
 from rnnedge.clips.streamed import decode
 from rnnedge.data.clips import Clip
+from rnnedge.scene_threshold import scene_threshold
 from rnnedge_device.events import EventRules
 from rnnedge_device.scene import SceneCut, difference
 
@@ -18,9 +19,6 @@ SMOOTH_MS = (0.0, 150.0, 300.0, 600.0, 1000.0)
 ON = (0.4, 0.5, 0.6, 0.7, 0.8)
 OFF = (0.5, 0.75)  # of `on`
 MIN_MS = (200.0, 600.0, 1200.0)
-# A false cut costs the memory: a cut must be rarer than this within clips, and found more often than this between.
-MAX_FALSE, MIN_HIT = 0.001, 0.5
-MARGIN = 1.02
 SAMPLES = 2000
 
 
@@ -79,18 +77,4 @@ def measure_scene_cut(clips: Sequence[Clip], seed: int = 0) -> tuple[SceneCut | 
         if last is not None:
             between.append(difference(last, part[0]))
         last = part[-1]
-    if len(within) < 2 or len(between) < 2:
-        return None, {"threshold": None, "within": len(within), "between": len(between)}
-    # Above the ordinary changes, and half-way (in ratio) to the cuts where there is room between them.
-    calm = max(float(np.quantile(within, 1 - MAX_FALSE, method="higher")), 1e-6)
-    threshold = min(max(calm * MARGIN, float(np.sqrt(calm * np.quantile(between, 0.1)))), 1.0)
-    figures = {
-        "threshold": round(threshold, 6),
-        "false_rate": float(np.mean(np.array(within) > threshold)),
-        "hit_rate": float(np.mean(np.array(between) > threshold)),
-        "within": len(within),
-        "between": len(between),
-    }
-    if figures["hit_rate"] < MIN_HIT or figures["false_rate"] > MAX_FALSE:
-        return None, {**figures, "threshold": None}
-    return SceneCut(round(threshold, 6)), figures
+    return scene_threshold(within, between)

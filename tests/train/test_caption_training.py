@@ -2,9 +2,9 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
+from coloured_photos import COLOURS, coloured_photos
 
 from rnnedge.data.captions import load_captions
 from rnnedge.data.feature_cache import cached_grids
@@ -17,26 +17,13 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
 
 SIDE = 12
-COLOURS = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0), "grey": (128, 128, 128)}
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Pictures of one colour with two sentences each, as the CSV layout has them."""
+    """Pictures of one colour with two sentences each."""
     monkeypatch.setenv("RNNEDGE_CACHE", str(tmp_path / "cache"))
-    root = tmp_path / "pictures"
-    root.mkdir()
-    rows, rng = ["image,caption"], np.random.default_rng(0)
-    for i in range(60):
-        name = list(COLOURS)[i % 4]
-        noise = rng.integers(0, 40, (SIDE, SIDE, 3))
-        cv2.imwrite(
-            str(root / f"{i:02d}.png"),
-            np.clip(np.array(COLOURS[name]) * 0.8 + noise, 0, 255).astype(np.uint8),
-        )
-        rows += [f"{i:02d}.png,it is {name}", f"{i:02d}.png,a {name} picture"]
-    (root / "captions.csv").write_text("\n".join(rows) + "\n")
-    return root
+    return coloured_photos(tmp_path / "pictures", side=SIDE)
 
 
 def recipe(folder, **changes):
