@@ -31,9 +31,9 @@ from rnnedge.data.scenes import (
 
 __all__ = ["Drawing", "Scene", "Thing", "attribute_accuracy", "load_shapes", "parse", "sentences"]
 
-PICTURES = {"train": 10000, "val": 400, "test": 500}
+PICTURES = {"train": 20000, "val": 400, "test": 500}
 # To each picture; many pictures teach more than many wordings.
-SENTENCES = {"train": 2, "val": 5, "test": 5}
+SENTENCES = {"train": 1, "val": 5, "test": 5}
 SIDE = 64
 
 # Combinations that only the test split shows.
