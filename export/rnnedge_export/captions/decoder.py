@@ -17,7 +17,6 @@ import tensorflow as tf
 import tf_keras
 
 from rnnedge_export.cells import Cell, Weights, cell_of, project
-from rnnedge_export.roundings import snapped
 from rnnedge_export.scheme import FIXED, weight_quantizer
 from rnnedge_export.sites import Sites, fixed_sites
 
@@ -119,40 +118,18 @@ class CaptionDecoder(tf_keras.layers.Layer):
         finally:
             self.mode = before
 
-    def snap(self) -> None:
-        """Give each matrix the scale that the finished file will have (``snapping.py``).
+    def cut_logits(self, low: float) -> None:
+        """Raise the lower end of the logits' range to ``low``, if it is below."""
+        bounds = self._own.ranges["logits"]["min_var"]
+        bounds.assign(tf.maximum(bounds, min(low, 0.0)))
 
-        Such a scale lies up to 1e-4 away, and a state that goes round keeps what it once got: left as they were, one
-        logit in twenty would differ by a step from the file's.
-        """
-        for kernel, x, out in self._products():
-            bounds = self._ranges[kernel]
-            scale = float(bounds["max_var"]) / 127
-            largest = 127 * snapped(x * scale / out) * out / x
-            bounds["min_var"].assign(-largest)
-            bounds["max_var"].assign(largest)
+    def weight_range(self, kernel: str) -> dict[str, tf.Variable]:
+        """``{"min_var", "max_var"}`` of a matrix."""
+        return self._ranges[kernel]
 
-    def _products(self) -> Iterator[tuple[str, float, float]]:
-        """Every matrix with the scales of what it multiplies and of what comes out."""
-        s, cell = self.settings, self.settings.cell
-        words = float(self._ranges["words/kernel"]["max_var"]) / 127
-        own, attends = self._own.scale, s.image == "attention"
-        for index in range(s.layers):
-            layer, sites = f"{cell}_{index}", self._sites[f"{cell}_{index}"]
-            below = self._sites[f"{cell}_{index - 1}"].scale("h") if index else own("x") if attends else words
-            yield f"{layer}/kernel", below, sites.scale("zx")
-            yield f"{layer}/recurrent_kernel", sites.scale("h"), sites.scale("zh")
-        top = self._sites[f"{cell}_{s.layers - 1}"].scale("h")
-        yield "logits/kernel", own("y") if attends else top, own("logits")
-        if attends:
-            for name in self.state_names:
-                states = self._sites[f"{cell}_{name[1:]}"]
-                yield f"start_{name}/kernel", own("pooled"), states.scale(name[0])
-            yield "keys/kernel", own("features"), own("keys")
-            yield "query/kernel", top, own("query")
-            yield "ask/kernel", words, own("ask")
-            yield "energy/kernel", own("tanh"), own("energy")
-            yield "glimpse/kernel", own("seen"), own("glimpse")
+    def sites_of(self, layer: int | None = None) -> Sites:
+        """The sites of a recurrent layer, or those outside of all."""
+        return self._own if layer is None else self._sites[f"{self.settings.cell}_{layer}"]
 
     def ranges(self) -> dict[str, dict[str, list[float]]]:
         """The range of every learned site, ``{layer: {site: [low, high]}}``."""

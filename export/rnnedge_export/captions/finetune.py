@@ -19,6 +19,9 @@ from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.scheme import observing
 
 NEVER = (PAD, START, UNKNOWN)  # words that a decoder must not say
+# Logits are cut off so far (nats) below the best word of the least sure steps, this share of all: what lies lower has
+# no chance, and int8 has 256 levels for the words that have one.
+BELOW, UNSURE = 10.0, 0.01
 
 
 def write(decoder: CaptionDecoder, features: np.ndarray, length: int) -> np.ndarray:
@@ -46,8 +49,12 @@ def calibrate_decoder(decoder: CaptionDecoder, features: np.ndarray, tokens: np.
         tokens: ``[M, L]`` sentences for the first M of them, ``START w1 ... wn END PAD ...``.
     """
     with observing(), decoder.as_mode("observed"):
-        write(decoder, features, tokens.shape[1])
+        said = write(decoder, features, tokens.shape[1])
         decoder.teach(tf.constant(features[: len(tokens)]), tf.constant(tokens[:, :-1]))
+    with decoder.as_mode("exact"):
+        read = np.concatenate([np.full((len(said), 1), START, np.int32), said[:, :-1]], axis=1)
+        logits = decoder.teach(tf.constant(features), tf.constant(read)).numpy()
+    decoder.cut_logits(float(np.quantile(logits.max(-1), UNSURE)) - BELOW)
 
 
 def finetune_decoder(

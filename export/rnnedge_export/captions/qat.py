@@ -22,6 +22,7 @@ from rnnedge_export.captions.decoder import CaptionDecoder, DecoderSettings
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.graphs import SIGNATURES, trace
 from rnnedge_export.captions.quantized import Engines, QuantizedCaptioner
+from rnnedge_export.captions.scales import snap_matrices
 from rnnedge_export.compiled import describe
 from rnnedge_export.convert import TIME_LIMIT_S, ConversionError, Job, convert
 from rnnedge_export.finetune import Predictor
@@ -114,7 +115,7 @@ def quantize_captioner(
         seed=seed,
         report=report,
     )
-    student.snap()
+    snap_matrices(student)
     data, forms, audits = _converted(quantised, student, io, time_limit_s)
     result = QuantizedCaptioner(data, forms, (quantised, student), (twin, teacher))
     sentences = write(student, ours[:PARITY_IMAGES], tokens.shape[1] - 1)

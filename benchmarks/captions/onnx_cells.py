@@ -1,0 +1,86 @@
+"""One step of a recurrent cell in ONNX: as its own operator, or as products and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.captions.onnx_graph import OnnxGraph
+
+STYLES = ("operator", "products")
+# Keras's gates i, f, g, o: as ONNX's operator has them, and with those side by side that have one activation.
+_OPERATOR, _PRODUCTS = (0, 3, 1, 2), (0, 1, 3, 2)
+
+
+@dataclass(frozen=True)
+class OnnxCell:
+    """A cell with Keras's weights.
+
+    Args:
+        cell: ``lstm`` or ``gru`` (``reset_after``).
+        weights: Keras's arrays: kernel ``[F, G units]``, recurrent kernel ``[units, G units]``, bias.
+        style: one of ``STYLES``.
+    """
+
+    cell: str
+    weights: Sequence[np.ndarray]
+    style: str
+
+    @property
+    def units(self) -> int:
+        """Of the state."""
+        return self.weights[1].shape[0]
+
+    def step(self, graph: OnnxGraph, x: str, states: list[str]) -> list[str]:
+        """``x [1, 1, F]`` and the states before, ``[1, 1, units]`` each, to those after; the first is the output.
+
+        No states before are zeros.
+        """
+        if self.style == "operator":
+            return self._operator(graph, x, states)
+        zero = np.zeros((1, 1, self.units))
+        states = states or [graph.constant(zero) for _ in range(2 if self.cell == "lstm" else 1)]
+        return self._lstm(graph, x, *states) if self.cell == "lstm" else self._gru(graph, x, *states)
+
+    def _operator(self, graph: OnnxGraph, x: str, states: list[str]) -> list[str]:
+        kernel, recurrent, bias = self.weights
+        if self.cell == "lstm":
+            kernel, recurrent, bias = (_ordered(array, _OPERATOR) for array in self.weights)
+            bias = np.stack([bias, np.zeros_like(bias)])
+        constants = [graph.constant(array) for array in (kernel.T[None], recurrent.T[None], bias.reshape(1, -1))]
+        reset = {"linear_before_reset": 1} if self.cell == "gru" else {}
+        count = 3 if self.cell == "lstm" else 2
+        # The empty name is the lengths of sequences.
+        before = ["", *states] if states else []
+        found = graph.several(
+            self.cell.upper(), count, x, *constants, *before, hidden_size=self.units, **reset
+        )
+        return found[1:]
+
+    def _lstm(self, graph: OnnxGraph, x: str, h: str, c: str) -> list[str]:
+        kernel, recurrent, bias = (_ordered(array, _PRODUCTS) for array in self.weights)
+        both = graph.add("Concat", x, h, axis=-1)
+        z = graph.dense(both, np.concatenate([kernel, recurrent]), bias)
+        gates, candidate = graph.split(z, (3 * self.units, self.units))
+        i, f, o = graph.split(graph.add("Sigmoid", gates), [self.units] * 3)
+        added = graph.add("Mul", i, graph.add("Tanh", candidate))
+        c = graph.add("Add", graph.add("Mul", f, c), added)
+        return [graph.add("Mul", o, graph.add("Tanh", c)), c]
+
+    def _gru(self, graph: OnnxGraph, x: str, h: str) -> list[str]:
+        kernel, recurrent, (bias, recurrent_bias) = self.weights
+        sizes = 2 * self.units, self.units
+        gates_x, new_x = graph.split(graph.dense(x, kernel, bias), sizes)
+        gates_h, new_h = graph.split(graph.dense(h, recurrent, recurrent_bias), sizes)
+        gates = graph.add("Sigmoid", graph.add("Add", gates_x, gates_h))
+        u, r = graph.split(gates, [self.units] * 2)
+        n = graph.add("Tanh", graph.add("Add", new_x, graph.add("Mul", r, new_h)))
+        # u h + (1 - u) n
+        return [graph.add("Add", n, graph.add("Mul", u, graph.add("Sub", h, n)))]
+
+
+def _ordered(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    parts = np.split(array, len(order), axis=-1)
+    return np.concatenate([parts[index] for index in order], axis=-1)

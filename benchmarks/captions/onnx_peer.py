@@ -1,0 +1,86 @@
+"""ONNX Runtime candidates: both halves in float32, and the decoder with dynamic int8, on one thread."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from benchmarks.captions.candidate import HALVES, Candidate, in_shape
+from benchmarks.captions.onnx_cells import STYLES
+from benchmarks.captions.onnx_decoder import onnx_models
+from benchmarks.captions.subject import Arrays, Subject
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32}
+_CELLS = {"operator": "own {}", "products": "{} of products"}
+
+
+def onnx_peers(subject: Subject) -> list[Candidate]:
+    """Float32 and dynamic int8, each with the recurrent cell as an operator and as products.
+
+    A file's size is that of both halves; dynamic quantisation leaves the encoder in float32.
+    """
+    logging.getLogger().setLevel(logging.ERROR)  # the quantiser recommends a pre-processing that changes nothing
+    found = []
+    with tempfile.TemporaryDirectory(prefix="rnnedge-") as folder:
+        for style in STYLES:
+            cell = _CELLS[style].format(subject.decoder.settings.cell.upper())
+            files = {}
+            for half, model in onnx_models(subject, style).items():
+                files[half] = Path(folder) / f"{half}-{style}.onnx"
+                onnx.save(model, files[half])
+            size = sum(path.stat().st_size for path in files.values())
+            # The cell makes no difference to an encoder, unless the picture is its first input.
+            both = style == STYLES[0] or subject.decoder.settings.image == "first"
+            found += [
+                onnx_candidate(f"ONNX Runtime float32, {cell}", half, path.read_bytes(), size, exact=True)
+                for half, path in files.items()
+                if half == "decode" or both
+            ]
+            for kind in (QuantType.QInt8, QuantType.QUInt8):
+                target = Path(folder) / f"decode-{style}-{kind}.onnx"
+                quantize_dynamic(files["decode"], target, weight_type=kind)
+                size = files["encode"].stat().st_size + target.stat().st_size
+                name = f"ONNX Runtime dynamic {str(kind).lower()[1:]}, {cell}"
+                found.append(onnx_candidate(name, "decode", target.read_bytes(), size))
+    return sorted(found, key=lambda candidate: HALVES.index(candidate.half))
+
+
+def onnx_candidate(name: str, half: str, data: bytes, size: int, exact: bool = False) -> Candidate:
+    """A model file as a candidate; it knows the shapes of its own border."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
+    return Candidate(
+        name, half, _runner(session), lambda given: in_shape(given, shapes), size_bytes=size, exact=exact
+    )
+
+
+def _runner(session: onnxruntime.InferenceSession) -> Callable[[Arrays], Arrays]:
+    """Inputs and outputs bound once: less work a call than ``run`` with a dictionary."""
+    binding = session.io_binding()
+    inputs, outputs = {}, {}
+    for node in session.get_inputs():
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(node.shape, _DTYPES[node.type]))
+        binding.bind_ortvalue_input(node.name, value)
+        inputs[node.name] = value
+    for node in session.get_outputs():
+        value = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(node.shape, _DTYPES[node.type]))
+        binding.bind_ortvalue_output(node.name, value)
+        outputs[node.name] = value
+
+    def run(given: Arrays) -> Arrays:
+        for name, value in inputs.items():
+            value.update_inplace(given[name])
+        session.run_with_iobinding(binding)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return run
