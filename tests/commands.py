@@ -6,6 +6,10 @@ import os
 import subprocess
 import sys
 
+from click.testing import CliRunner, Result
+
+from rnnedge.cli import main
+
 ENV = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -13,6 +17,14 @@ def rnnedge(*arguments: object, check: bool = True) -> subprocess.CompletedProce
     command = [sys.executable, "-m", "rnnedge", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENV, check=False)
     assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def rnnedge_here(*arguments: object, check: bool = True) -> Result:
+    """The same in this process, which has loaded what takes seconds to load."""
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert not check or done.exit_code == 0, done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done
 
 

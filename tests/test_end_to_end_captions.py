@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from coloured_photos import COLOURS, coloured_photos
-from commands import rnnedge, run_device
+from commands import rnnedge_here, run_device
 
 from rnnedge.captions.demo import HOLD_S, SCENES, stream_scenes
 from rnnedge_device.bundle import read_bundle
@@ -40,8 +40,10 @@ def run(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     """A run that was trained and quantised."""
     out = tmp_path_factory.mktemp("runs") / "colours"
     changes = [part for key, value in SETTINGS.items() for part in ("--set", f"{key}={json.dumps(value)}")]
-    rnnedge("train", "shapes-attention", "--data", f"captions:{photos}", "--out", out, *changes, "--json")
-    rnnedge("quantize", out, "--json")
+    rnnedge_here(
+        "train", "shapes-attention", "--data", f"captions:{photos}", "--out", out, *changes, "--json"
+    )
+    rnnedge_here("quantize", out, "--json")
     return out
 
 
@@ -69,7 +71,7 @@ def test_int8_says_what_the_pictures_show(run: Path) -> None:
 def test_evaluate_prints_what_quantize_measured(run: Path, bundle: Path, photos: Path) -> None:
     measured = json.loads((run / "evaluation.json").read_text())
     for beam, key in ((1, "int8"), (2, "int8_beam")):
-        done = rnnedge("evaluate", bundle, "--data", f"captions:{photos}", "--beam", beam, "--json")
+        done = rnnedge_here("evaluate", bundle, "--data", f"captions:{photos}", "--beam", beam, "--json")
         found = json.loads(done.stdout)
         for name in ("bleu_1", "bleu_4", "rouge_l", "cider_d", "captions", "images"):
             assert found[name] == measured[key][name]
@@ -81,17 +83,21 @@ def test_caption_names_the_colour_and_skips_what_is_no_image(
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     images = [photos / f"{i:02d}.png" for i in range(4)]
-    done = rnnedge("caption", *images, broken, "--bundle", bundle, "--n-best", 2, "--json")
+    done = rnnedge_here("caption", *images, broken, "--bundle", bundle, "--n-best", 2, "--json")
     found = json.loads(done.stdout)
     assert found["skipped"] == 1
     assert "broken.png" in done.stderr
     for row, colour in zip(found["images"], COLOURS, strict=True):
         assert colour in row["captions"][0]["text"].split()
         assert row["captions"][0]["score"] >= row["captions"][1]["score"]
-    assert rnnedge("caption", broken, images[0], "--bundle", bundle, "--strict", check=False).returncode == 2
-    assert rnnedge("caption", broken, "--bundle", bundle, check=False).returncode == 2
+    assert (
+        rnnedge_here("caption", broken, images[0], "--bundle", bundle, "--strict", check=False).exit_code == 2
+    )
+    assert rnnedge_here("caption", broken, "--bundle", bundle, check=False).exit_code == 2
     drawn = [
-        rnnedge("caption", images[0], "--bundle", bundle, "--temperature", 2, "--seed", seed, "--json").stdout
+        rnnedge_here(
+            "caption", images[0], "--bundle", bundle, "--temperature", 2, "--seed", seed, "--json"
+        ).stdout
         for seed in (1, 1)
     ]
     assert drawn[0] == drawn[1]
@@ -99,11 +105,11 @@ def test_caption_names_the_colour_and_skips_what_is_no_image(
 
 @pytest.mark.parametrize("size", [(1, 1), (9000, 12000)])
 def test_pictures_of_any_size(bundle: Path, tmp_path: Path, size: tuple[int, int]) -> None:
-    path = tmp_path / "odd.png"
+    path = tmp_path / "odd.jpg"
     cv2.imwrite(str(path), np.full((*size, 3), (0, 0, 200), np.uint8))
-    text = json.loads(rnnedge("caption", path, "--bundle", bundle, "--json").stdout)["images"][0]["captions"][
-        0
-    ]
+    text = json.loads(rnnedge_here("caption", path, "--bundle", bundle, "--json").stdout)["images"][0][
+        "captions"
+    ][0]
     assert "red" in text["text"].split()
 
 
@@ -155,7 +161,7 @@ def test_bad_input_is_one_message(
     run: Path, bundle: Path, arguments: tuple[str, ...], words: list[str]
 ) -> None:
     given = [{"BUNDLE": str(bundle), "RUN": str(run)}.get(part, part) for part in arguments]
-    done = rnnedge(*given, check=False)
-    assert done.returncode == 2
+    done = rnnedge_here(*given, check=False)
+    assert done.exit_code == 2
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in words), done.stderr

@@ -46,7 +46,8 @@ class Agreement:
 
     Args:
         error: largest difference, as a share of the output's largest value.
-        correlation: of an output's values over all inputs.
+        correlation: of an output's values over all inputs; where int8 computes, of the words' probabilities instead of
+            their logits: quantisation gives words that will never be said no room of their own.
     """
 
     error: float
@@ -62,13 +63,18 @@ def agreement(candidate: Candidate, subject: Subject) -> Agreement:
     answers = subject.answers(candidate.half)
     found = [
         {name: np.array(candidate.read(name, value)) for name, value in outputs.items()}
-        for outputs in (
-            candidate.call(candidate.prepare(given)) for given in subject.given(candidate.half)
-        )
+        for outputs in (candidate.call(candidate.prepare(given)) for given in subject.given(candidate.half))
     ]
     if set(found[0]) != set(answers[0]):
-        raise InputError(f"{candidate.name}, {candidate.half}: gives {sorted(found[0])}, not {sorted(answers[0])}")
-    each = {name: _compared(_rows(found, name), _rows(answers, name)) for name in answers[0]}
+        raise InputError(
+            f"{candidate.name}, {candidate.half}: gives {sorted(found[0])}, not {sorted(answers[0])}"
+        )
+    each = {}
+    for name in answers[0]:
+        ours, theirs = _rows(found, name), _rows(answers, name)
+        if name == "y" and not candidate.exact:
+            ours, theirs = _probabilities(ours), _probabilities(theirs)
+        each[name] = _compared(ours, theirs)
     for name, one in each.items():
         if candidate.exact and not one.error <= MAX_FLOAT_ERROR:
             limit = f"{one.error:.1e} of the largest value; allowed: {MAX_FLOAT_ERROR:.0e}"
@@ -76,12 +82,19 @@ def agreement(candidate: Candidate, subject: Subject) -> Agreement:
             limit = f"a correlation of {one.correlation:.3f}; at least {MIN_CORRELATION}"
         else:
             continue
-        raise InputError(f"{candidate.name}, {candidate.half}: {name} differs from the float model's: {limit}")
+        raise InputError(
+            f"{candidate.name}, {candidate.half}: {name} differs from the float model's: {limit}"
+        )
     return Agreement(max(one.error for one in each.values()), min(one.correlation for one in each.values()))
 
 
 def _rows(outputs: list[Arrays], name: str) -> np.ndarray:
     return np.stack([output[name].ravel() for output in outputs])
+
+
+def _probabilities(logits: np.ndarray) -> np.ndarray:
+    shares = np.exp(logits - logits.max(-1, keepdims=True))
+    return shares / shares.sum(-1, keepdims=True)
 
 
 def _compared(ours: np.ndarray, theirs: np.ndarray) -> Agreement:

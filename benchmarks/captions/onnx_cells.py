@@ -33,31 +33,42 @@ class OnnxCell:
         """Of the state."""
         return self.weights[1].shape[0]
 
-    def step(self, graph: OnnxGraph, x: str, states: list[str]) -> list[str]:
-        """``x [1, 1, F]`` and the states before, ``[1, 1, units]`` each, to those after; the first is the output.
+    @property
+    def state_shape(self) -> tuple[int, ...]:
+        """Of each state; ONNX's operators want one axis more."""
+        return (1, 1, self.units) if self.style == "operator" else (1, self.units)
+
+    def step(self, graph: OnnxGraph, x: str, states: list[str]) -> tuple[str, list[str]]:
+        """``x [1, F]`` and the states before, in ``state_shape``, to ``h [1, units]`` and the states after.
 
         No states before are zeros.
         """
         if self.style == "operator":
             return self._operator(graph, x, states)
-        zero = np.zeros((1, 1, self.units))
-        states = states or [graph.constant(zero) for _ in range(2 if self.cell == "lstm" else 1)]
-        return self._lstm(graph, x, *states) if self.cell == "lstm" else self._gru(graph, x, *states)
+        if not states:
+            states = [
+                graph.constant(np.zeros(self.state_shape)) for _ in range(2 if self.cell == "lstm" else 1)
+            ]
+        after = self._lstm(graph, x, *states) if self.cell == "lstm" else self._gru(graph, x, *states)
+        return after[0], after
 
-    def _operator(self, graph: OnnxGraph, x: str, states: list[str]) -> list[str]:
+    def _operator(self, graph: OnnxGraph, x: str, states: list[str]) -> tuple[str, list[str]]:
         kernel, recurrent, bias = self.weights
         if self.cell == "lstm":
             kernel, recurrent, bias = (_ordered(array, _OPERATOR) for array in self.weights)
             bias = np.stack([bias, np.zeros_like(bias)])
-        constants = [graph.constant(array) for array in (kernel.T[None], recurrent.T[None], bias.reshape(1, -1))]
+        constants = [
+            graph.constant(array) for array in (kernel.T[None], recurrent.T[None], bias.reshape(1, -1))
+        ]
         reset = {"linear_before_reset": 1} if self.cell == "gru" else {}
         count = 3 if self.cell == "lstm" else 2
         # The empty name is the lengths of sequences.
         before = ["", *states] if states else []
+        row = graph.reshape(x, (1, 1, kernel.shape[0]))
         found = graph.several(
-            self.cell.upper(), count, x, *constants, *before, hidden_size=self.units, **reset
+            self.cell.upper(), count, row, *constants, *before, hidden_size=self.units, **reset
         )
-        return found[1:]
+        return graph.reshape(found[1], (1, self.units)), found[1:]
 
     def _lstm(self, graph: OnnxGraph, x: str, h: str, c: str) -> list[str]:
         kernel, recurrent, bias = (_ordered(array, _PRODUCTS) for array in self.weights)

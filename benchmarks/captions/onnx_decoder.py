@@ -1,7 +1,6 @@
 """A captioner as two ONNX models, ``encode`` and ``decode``, from the same weights.
 
-Vectors have two axes of one in front, ``[1, 1, F]``: so ONNX's recurrent operators want them, and features
-``[1, P, E]`` broadcast with them.
+Everything is a matrix, ``[1, F]`` or ``[P, F]``: ONNX Runtime makes one GEMM of a product and its bias only there.
 """
 
 from __future__ import annotations
@@ -41,28 +40,27 @@ class _Halves:
         self.cells = [
             OnnxCell(cell, self.weights[f"{cell}_{index}"], style) for index in range(self.settings.layers)
         ]
-        self.shapes: Shapes = {name: (1, 1, self.settings.units) for name in self.names}
+        self.shapes: Shapes = dict.fromkeys(self.names, self.cells[0].state_shape)
         if self.attends:
             places = self.twin.output_shape[1]
-            self.shapes["features"] = (1, places, self.settings.embedding)
-            self.shapes["keys"] = (1, places, self.settings.attention)
+            self.shapes["features"] = (places, self.settings.embedding)
+            self.shapes["keys"] = (places, self.settings.attention)
 
     def encode(self) -> onnx.ModelProto:
         """``x [1, h, w, c]`` to the state that a sentence begins with."""
         graph = OnnxGraph("encode")
         features = add_encoder(graph, self.twin, "x")
-        if not self.attends:
-            features = graph.reshape(features, (1, 1, self.settings.embedding))
         state: dict[str, str] = {}
         if self.attends:
+            features = graph.reshape(features, self.shapes["features"])
             features = graph.add("Add", features, graph.constant(self.weights["places"][0]))
             state = {"features": features, "keys": self._dense(graph, features, "keys")}
-            features = graph.add("ReduceMean", features, axes=[1], keepdims=1)
+            features = graph.add("ReduceMean", features, axes=[0], keepdims=1)
         if self.settings.image == "first":
             state = self._recur(graph, features, None)[1]
         else:
             for name in self.names:
-                value = self._dense(graph, features, f"start_{name}")
+                value = graph.reshape(self._dense(graph, features, f"start_{name}"), self.shapes[name])
                 state[name] = graph.clip(value, -1.0, 1.0) if name[0] == "h" else value
         outputs = {name: (value, self.shapes[name]) for name, value in state.items()}
         return graph.finish({"x": (1, *self.twin.input_shape[1:])}, outputs)
@@ -75,34 +73,32 @@ class _Halves:
         outputs: dict[str, tuple[str, tuple[int, ...]]] = {}
         if self.attends:
             looked, seen = self._attend(graph, x, state)
-            outputs["attention"] = looked, (1, 1, self.shapes["keys"][1])
+            outputs["attention"] = looked, (1, self.shapes["keys"][0])
             x = graph.add("Add", x, seen)
         y, after = self._recur(graph, x, state)
         if self.attends:
             y = graph.add("Add", y, self._dense(graph, seen, "glimpse"))
-        outputs["y"] = self._dense(graph, y, "logits"), (1, 1, words)
+        outputs["y"] = self._dense(graph, y, "logits"), (1, words)
         outputs |= {f"{name}_next": (after[name], self.shapes[name]) for name in self.names}
-        return graph.finish({"token": (1, 1), **self.shapes}, outputs)
+        return graph.finish({"token": (1,), **self.shapes}, outputs)
 
     def _attend(self, graph: OnnxGraph, x: str, state: dict[str, str]) -> tuple[str, str]:
-        """Weights of the places ``[1, 1, P]``, by the last state and the word read, and what they see."""
-        query = self._dense(graph, state[f"h{len(self.cells) - 1}"], "query")
+        """Weights of the places ``[1, P]``, by the last state and the word read, and what they see."""
+        top = graph.reshape(state[f"h{len(self.cells) - 1}"], (1, self.settings.units))
+        query = self._dense(graph, top, "query")
         asked = graph.add("Add", query, self._dense(graph, x, "ask"))
         keyed = graph.add("Tanh", graph.add("Add", state["keys"], asked))
-        energy = graph.reshape(self._dense(graph, keyed, "energy"), (1, 1, self.shapes["keys"][1]))
+        energy = graph.reshape(self._dense(graph, keyed, "energy"), (1, self.shapes["keys"][0]))
         looked = graph.add("Softmax", energy, axis=-1)
         return looked, graph.add("MatMul", looked, state["features"])
 
-    def _recur(
-        self, graph: OnnxGraph, x: str, state: dict[str, str] | None
-    ) -> tuple[str, dict[str, str]]:
+    def _recur(self, graph: OnnxGraph, x: str, state: dict[str, str] | None) -> tuple[str, dict[str, str]]:
         """One step of all layers: its output, and the states by name."""
         found: dict[str, str] = {}
         each = len(self.names) // len(self.cells)
         for index, cell in enumerate(self.cells):
             names = self.names[index * each : (index + 1) * each]
-            values = cell.step(graph, x, [state[name] for name in names] if state else [])
-            x = values[0]
+            x, values = cell.step(graph, x, [state[name] for name in names] if state else [])
             found |= dict(zip(names, values, strict=True))
         return x, found
 

@@ -21,7 +21,9 @@ def add_encoder(graph: OnnxGraph, twin: tf_keras.Model, x: str) -> str:
     Raises:
         InputError: a layer that has no ONNX operators here.
     """
-    return walk(twin, graph.add("Transpose", x, perm=(0, 3, 1, 2)), lambda layer, xs: _layer(graph, layer, xs))
+    return walk(
+        twin, graph.add("Transpose", x, perm=(0, 3, 1, 2)), lambda layer, xs: _layer(graph, layer, xs)
+    )
 
 
 def _layer(graph: OnnxGraph, layer: Any, xs: list[str]) -> str:
@@ -95,7 +97,9 @@ def _normalisation(graph: OnnxGraph, layer: Any, x: str) -> str:
 
 def _relu(graph: OnnxGraph, layer: Any, x: str) -> str:
     if float(layer.negative_slope) or float(layer.threshold):
-        raise InputError(f"layer {layer.name!r}: a ReLU with a slope or a threshold has no ONNX operators here")
+        raise InputError(
+            f"layer {layer.name!r}: a ReLU with a slope or a threshold has no ONNX operators here"
+        )
     return graph.add("Relu", x) if layer.max_value is None else graph.clip(x, 0.0, float(layer.max_value))
 
 

@@ -64,8 +64,11 @@ class OnnxGraph:
             inputs: shapes by name; ``token`` is int32, all others are float32.
             outputs: by name: the value and its shape.
         """
-        for name, (value, _) in outputs.items():
-            self._nodes.append(helper.make_node("Identity", [value], [name]))
+        # No Identity at the end: each is a copy.
+        called = {value: name for name, (value, _) in outputs.items()}
+        for node in self._nodes:
+            for ends in (node.input, node.output):
+                ends[:] = [called.get(value, value) for value in ends]
         graph = helper.make_graph(
             self._nodes,
             self.name,

@@ -29,7 +29,7 @@ def run(folder: Path, rounds: int) -> Result:
         raise InputError(f"{opened.bundle}: there is no such file; `rnnedge quantize {folder}` makes it")
     bundle = read_bundle(opened.bundle)
     ours = int8(bundle)
-    subject = make_subject(opened.model, pictures(bundle.manifest.preprocess))
+    subject = make_subject(opened.model, pictures(bundle))
     candidates = [*ours, *float32(subject), *onnx_peers(subject)]
     agreements = [agreement(candidate, subject) for candidate in candidates]
     rows: list[Row] = []

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import tf_keras
 
 from rnnedge.models.captioner import encoder_of
+from rnnedge_device.bundle import Bundle
 from rnnedge_device.errors import InputError
-from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.golden import GOLDEN, Golden
 from rnnedge_device.vocabulary import START
 from rnnedge_export.captions.decoder import CaptionDecoder, DecoderSettings
 from rnnedge_export.captions.finetune import NEVER
@@ -20,7 +20,7 @@ from rnnedge_export.captions.quantized import float_engines
 from rnnedge_export.twin import build_twin
 
 SAMPLES = 32
-COARSE = 6  # blobs along a side of a random picture
+MAX_SECOND, NOISE = 0.3, 3.0  # of a random picture: the second image's share, noise in steps of a pixel
 MAX_WORDS = 8  # written before the step that is measured
 MAX_TWIN_ERROR = 1e-3  # of the largest logit
 Arrays = dict[str, np.ndarray]
@@ -90,16 +90,27 @@ def make_subject(model: Any, images: np.ndarray, seed: int = 0) -> Subject:
     return Subject(twin, decoder, weights, given, encoded, steps, decoded)
 
 
-def pictures(preprocess: Preprocess, count: int = SAMPLES, seed: int = 0) -> np.ndarray:
-    """Random pictures as a model is given them, float32 ``[count, h, w, c]``: blobs of all colours, and noise."""
-    random = np.random.default_rng(seed)
-    height, width, channels = preprocess.shape
+def pictures(bundle: Bundle, count: int = SAMPLES, seed: int = 0) -> np.ndarray:
+    """Random pictures as a model is given them, float32 ``[count, h, w, c]``, of the ranges that its data have.
+
+    Each is one of the bundle's real images, mirrored or not, with some of another shining through, and noise. (Noise
+    alone drives a trained encoder far out of the range that it was quantised for.)
+
+    Raises:
+        InputError: a bundle without golden images.
+    """
+    if GOLDEN not in bundle.members:
+        raise InputError(f"{bundle.manifest.name}: has no {GOLDEN}, whose images the inputs are made of")
+    preprocess, random = bundle.manifest.preprocess, np.random.default_rng(seed)
+    frames = Golden.from_bytes(bundle.members[GOLDEN]).images
+    real = np.stack([preprocess.pixels(frame) for frame in frames]).astype(np.float32)
     found = []
-    for _ in range(count):
-        coarse = random.uniform(0, 255, (COARSE, COARSE, channels)).astype(np.float32)
-        blobs = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        noisy = blobs.reshape(preprocess.shape) + random.normal(0, 8, preprocess.shape)
-        found.append(preprocess.look_up(np.clip(noisy, 0, 255).astype(np.uint8), preprocess.table))
+    for index in range(count):
+        first, second = real[index % len(real)], real[random.integers(len(real))]
+        share = random.uniform(0, MAX_SECOND)
+        mixed = (1 - share) * first[:, :: random.choice((1, -1))] + share * second
+        noisy = mixed + random.normal(0, NOISE, mixed.shape)
+        found.append(preprocess.look_up(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), preprocess.table))
     return np.stack(found)
 
 
