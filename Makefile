@@ -4,11 +4,13 @@ VENV := .venv
 TFLITE_VENV := .venv-tflite
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
+# The run of `make bench-captions`: a folder that `rnnedge train` and `rnnedge quantize` have filled.
+RUN ?= runs/demo-captions
 PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test lint types bench bench-streaming setup clean
+.PHONY: demo demo-clips demo-captions test lint types bench bench-streaming bench-captions setup clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +59,9 @@ bench: $(BENCH_VENV)/stamp  ## our forms beside the peers
 
 bench-streaming: $(VENV)/export.stamp  ## a carried state beside a window run anew, on the demo's bundle
 	$(BIN)/python -m benchmarks.streaming $(or $(BUNDLES),runs/demo-clips/motion-rows.rnnedge)
+
+bench-captions: $(BENCH_VENV)/stamp  ## a captioner's encoder and decoder beside ONNX Runtime, on the demo's run
+	$(BENCH_VENV)/bin/python -m benchmarks.captions $(RUN) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

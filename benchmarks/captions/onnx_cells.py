@@ -38,6 +38,14 @@ class OnnxCell:
         """Of each state; ONNX's operators want one axis more."""
         return (1, 1, self.units) if self.style == "operator" else (1, self.units)
 
+    def row(self, graph: OnnxGraph, state: str) -> str:
+        """A state as a matrix ``[1, units]``."""
+        return graph.reshape(state, (1, self.units)) if self.style == "operator" else state
+
+    def state(self, graph: OnnxGraph, row: str) -> str:
+        """A matrix ``[1, units]`` as a state."""
+        return graph.reshape(row, self.state_shape) if self.style == "operator" else row
+
     def step(self, graph: OnnxGraph, x: str, states: list[str]) -> tuple[str, list[str]]:
         """``x [1, F]`` and the states before, in ``state_shape``, to ``h [1, units]`` and the states after.
 
@@ -68,7 +76,7 @@ class OnnxCell:
         found = graph.several(
             self.cell.upper(), count, row, *constants, *before, hidden_size=self.units, **reset
         )
-        return graph.reshape(found[1], (1, self.units)), found[1:]
+        return self.row(graph, found[1]), found[1:]
 
     def _lstm(self, graph: OnnxGraph, x: str, h: str, c: str) -> list[str]:
         kernel, recurrent, bias = (_ordered(array, _PRODUCTS) for array in self.weights)

@@ -60,7 +60,7 @@ class _Halves:
             state = self._recur(graph, features, None)[1]
         else:
             for name in self.names:
-                value = graph.reshape(self._dense(graph, features, f"start_{name}"), self.shapes[name])
+                value = self.cells[0].state(graph, self._dense(graph, features, f"start_{name}"))
                 state[name] = graph.clip(value, -1.0, 1.0) if name[0] == "h" else value
         outputs = {name: (value, self.shapes[name]) for name, value in state.items()}
         return graph.finish({"x": (1, *self.twin.input_shape[1:])}, outputs)
@@ -84,7 +84,7 @@ class _Halves:
 
     def _attend(self, graph: OnnxGraph, x: str, state: dict[str, str]) -> tuple[str, str]:
         """Weights of the places ``[1, P]``, by the last state and the word read, and what they see."""
-        top = graph.reshape(state[f"h{len(self.cells) - 1}"], (1, self.settings.units))
+        top = self.cells[-1].row(graph, state[f"h{len(self.cells) - 1}"])
         query = self._dense(graph, top, "query")
         asked = graph.add("Add", query, self._dense(graph, x, "ask"))
         keyed = graph.add("Tanh", graph.add("Add", state["keys"], asked))

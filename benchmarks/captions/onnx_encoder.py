@@ -52,12 +52,12 @@ def _layer(graph: OnnxGraph, layer: Any, xs: list[str]) -> str:
             return total
         case tf_keras.layers.ZeroPadding2D():
             (top, bottom), (left, right) = layer.padding
-            pads = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
-            return graph.add("Pad", xs[0], pads, graph.constant(0.0))
+            sides = graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+            return graph.add("Pad", xs[0], sides, graph.constant(0.0))
         case tf_keras.layers.MaxPooling2D():
-            sides = layer.pool_size, layer.strides
-            pads = pads_of(layer.padding, layer.input_shape[1:3], *sides)
-            return graph.add("MaxPool", xs[0], kernel_shape=sides[0], strides=sides[1], pads=pads)
+            size, strides = layer.pool_size, layer.strides
+            pads = pads_of(layer.padding, layer.input_shape[1:3], size, strides)
+            return graph.add("MaxPool", xs[0], kernel_shape=size, strides=strides, pads=pads)
         case tf_keras.layers.GlobalAveragePooling2D():
             pooled = graph.add("GlobalAveragePool", xs[0])
             return pooled if layer.keepdims else graph.reshape(pooled, (1, layer.output_shape[-1]))

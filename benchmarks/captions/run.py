@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.captions.candidate import HALVES, agreement
+from benchmarks.captions.candidate import HALVES, Candidate, agreement
 from benchmarks.captions.onnx_peer import onnx_peers
 from benchmarks.captions.result import Result, Row
-from benchmarks.captions.subject import make_subject, pictures
+from benchmarks.captions.subject import Arrays, make_subject, pictures
 from benchmarks.captions.tflite import float32, int8
 from benchmarks.forms.candidate import Candidate as Timed
 from benchmarks.forms.timing import interleave
@@ -29,17 +30,22 @@ def run(folder: Path, rounds: int) -> Result:
         raise InputError(f"{opened.bundle}: there is no such file; `rnnedge quantize {folder}` makes it")
     bundle = read_bundle(opened.bundle)
     ours = int8(bundle)
+    shape, expected = opened.model.inputs[0].shape[1:], bundle.manifest.preprocess.shape
+    if tuple(shape) != expected:
+        raise InputError(f"{opened.bundle}: for images {expected}; the run's model takes {tuple(shape)}")
     subject = make_subject(opened.model, pictures(bundle))
     candidates = [*ours, *float32(subject), *onnx_peers(subject)]
     agreements = [agreement(candidate, subject) for candidate in candidates]
     rows: list[Row] = []
     for half in HALVES:
         found = [pair for pair in zip(candidates, agreements, strict=True) if pair[0].half == half]
-        # What is prepared is one of the inputs, by its place.
-        timed = [
-            Timed(one.name, "peer", one.call, lambda at, one=one: one.prepare(subject.given(one.half)[at]))
-            for one, _ in found
-        ]
+        timed = [_timed(one, subject.given(half)) for one, _ in found]
         timings = interleave(timed, np.arange(len(subject.given(half))), rounds)
         rows += [(one, timing, same) for (one, same), timing in zip(found, timings, strict=True)]
     return Result(bundle.manifest.name, rows)
+
+
+def _timed(one: Candidate, given: list[Arrays]) -> Timed:
+    """A candidate for ``interleave``, whose frame is an input's place in ``given``."""
+    call: Any = one.call
+    return Timed(one.name, "peer", call, lambda place: one.prepare(given[int(place)]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from benchmarks.captions.candidate import HALVES, OURS, Candidate
 from benchmarks.captions.subject import Arrays, Subject
 from rnnedge_device.bundle import Bundle
@@ -54,7 +52,7 @@ def _candidate(name: str, half: str, model: Model, size: int, exact: bool = Fals
     inputs = {key: port.tensor for key, port in model.inputs.items()}
     outputs = {key: port.tensor for key, port in model.outputs.items()}
 
-    def prepare(given: Mapping[str, object]) -> Arrays:
+    def prepare(given: Arrays) -> Arrays:
         return {key: tensor.encode(given[key]) for key, tensor in inputs.items()}
 
     return Candidate(
