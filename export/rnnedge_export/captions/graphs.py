@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from rnnedge_export.captions.decoder import CaptionDecoder
+from rnnedge_export.captions.encoder import Given
 from rnnedge_export.graphs import frozen
 
 SIGNATURES = ("encode", "decode")
@@ -31,7 +32,7 @@ class CaptionGraphs:
     bound: tuple[str, ...]
 
 
-def trace(encoder: tf_keras.Model, decoder: CaptionDecoder) -> CaptionGraphs:
+def trace(encoder: tf_keras.Model | Given, decoder: CaptionDecoder) -> CaptionGraphs:
     """Trace encoder and decoder, quantised or exact, as ``decoder.mode`` says."""
     shape = tuple(encoder.inputs[0].shape[1:])
 

@@ -19,6 +19,7 @@ from rnnedge_export.annotate import quantization_model
 from rnnedge_export.auditing import AuditError, audit
 from rnnedge_export.calibration import calibrate
 from rnnedge_export.captions.decoder import CaptionDecoder, DecoderSettings
+from rnnedge_export.captions.encoder import Int8Encoder
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.graphs import SIGNATURES, trace
 from rnnedge_export.captions.quantized import Engines, QuantizedCaptioner
@@ -96,7 +97,8 @@ def quantize_captioner(
     quantised = quantization_model(twin)
     calibrate(quantised, twin, sample)
 
-    floats, ours = _features(twin, images), _features(quantised, images)
+    int8 = Int8Encoder(quantised, time_limit_s)
+    floats, ours = _features(Predictor(twin), images), _features(int8, images)
     teacher, student = CaptionDecoder(settings, weights), CaptionDecoder(settings, weights)
     teacher.mode = "exact"
     first = np.unique(of, return_index=True)[1][:POLICY_IMAGES]
@@ -117,7 +119,7 @@ def quantize_captioner(
     )
     snap_matrices(student)
     data, forms, audits = _converted(quantised, student, io, time_limit_s)
-    result = QuantizedCaptioner(data, forms, (quantised, student), (twin, teacher))
+    result = QuantizedCaptioner(data, forms, (int8, student), (twin, teacher))
     sentences = write(student, ours[:PARITY_IMAGES], tokens.shape[1] - 1)
     parity = word_parity(result.engines("int8"), result.engines("qat"), sample[:PARITY_IMAGES], sentences)
     if parity["top1"] < MIN_TOP1:
@@ -137,10 +139,9 @@ def quantize_captioner(
     return replace(result, forms=(_timed(data, forms[0]), _timed(data, forms[1])), report=figures)
 
 
-def _features(model: tf_keras.Model, images: Images) -> np.ndarray:
-    predict = Predictor(model)
+def _features(encoder: Callable[[np.ndarray], np.ndarray], images: Images) -> np.ndarray:
     starts = range(0, len(images), 64)
-    return np.concatenate([predict(images[start : start + 64]) for start in starts])
+    return np.concatenate([encoder(images[start : start + 64]) for start in starts])
 
 
 def _converted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.tensors import State, Tensor
 from rnnedge_device.vocabulary import Vocabulary
 from rnnedge_export.captions.decoder import CaptionDecoder
+from rnnedge_export.captions.encoder import Given, Int8Encoder
 from rnnedge_export.captions.graphs import trace
 from rnnedge_export.engines import KINDS, Engine
 from rnnedge_export.quantized import provenance
@@ -39,14 +40,14 @@ class QuantizedCaptioner:
     Args:
         tflite: the file, with the signatures ``encode`` and ``decode``.
         forms: their manifest entries.
-        student: the fake-quantised encoder and decoder that were converted.
+        student: the converted encoder, and the fake-quantised decoder that was fine-tuned on it and converted.
         teacher: the float ones.
         report: JSON-ready figures: audits, parity, training history.
     """
 
     tflite: bytes
     forms: tuple[Form, Form]
-    student: tuple[tf_keras.Model, CaptionDecoder]
+    student: tuple[Int8Encoder, CaptionDecoder]
     teacher: tuple[tf_keras.Model, CaptionDecoder]
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +62,10 @@ class QuantizedCaptioner:
         if kind == "int8":
             encode, decode = (Engine(form, load_form(self.tflite, form).run) for form in self.forms)
             return encode, decode
-        return float_engines(*(self.student if kind == "qat" else self.teacher))
+        if kind == "float":
+            return float_engines(*self.teacher)
+        encoder, decoder = self.student
+        return _behind(encoder, *float_engines(Given(encoder.shape), decoder))
 
     def manifest(self, name: str, preprocess: Preprocess, caption: CaptionSpec, **more: Any) -> Manifest:
         """The manifest of a bundle of this model."""
@@ -127,7 +131,16 @@ class QuantizedCaptioner:
         write_bundle(target, manifest, members)
 
 
-def float_engines(encoder: tf_keras.Model, decoder: CaptionDecoder) -> Engines:
+def _behind(encoder: Int8Encoder, encode: Engine, decode: Engine) -> Engines:
+    """Engines whose ``encode`` begins with the pixels, where it began with the features."""
+    form = replace(
+        encode.form,
+        inputs=tuple(replace(tensor, shape=encoder.border.shape) for tensor in encode.form.inputs),
+    )
+    return Engine(form, lambda feeds: encode.run({"x": encoder(np.asarray(feeds["x"]))})), decode
+
+
+def float_engines(encoder: tf_keras.Model | Given, decoder: CaptionDecoder) -> Engines:
     """A model in TensorFlow, float or fake-quantised, as engines with a float32 border."""
     graphs = trace(encoder, decoder)
     states = tuple(State(name, f"{name}_next") for name in graphs.states)
