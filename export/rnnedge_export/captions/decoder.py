@@ -21,7 +21,6 @@ from rnnedge_export.scheme import FIXED, weight_quantizer
 from rnnedge_export.sites import Sites, fixed_sites
 
 State = dict[str, tf.Tensor]
-MODES = ("quantised", "observed", "exact")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,8 @@ class CaptionDecoder(tf_keras.layers.Layer):
             bias], ``ask``, ``energy`` and ``glimpse`` [kernel], ``places`` [``[P, E]``, added to the features].
 
     Attributes:
-        mode: ``quantised``, ``observed`` (float; ranges are taken inside ``scheme.observing``) or ``exact``.
+        mode: ``device`` (fake-quantised, rounded as the kernels do), ``quantised`` (the same as a graph to convert),
+            ``observed`` (float; ranges are taken inside ``scheme.observing``) or ``exact``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
     ) -> None:
         super().__init__(name="decoder", **kwargs)
         self.settings = settings
-        self.mode = "quantised"
+        self.mode = "device"
         config = {"units": settings.units, "cell": settings.cell, "reset_after": True, "activation": "tanh"}
         self.cells: list[Cell] = [cell_of(config) for _ in range(settings.layers)]
         self._arrays: dict[str, tf.Variable] = {}
@@ -122,6 +122,11 @@ class CaptionDecoder(tf_keras.layers.Layer):
         """Raise the lower end of the logits' range to ``low``, if it is below."""
         bounds = self._own.ranges["logits"]["min_var"]
         bounds.assign(tf.maximum(bounds, min(low, 0.0)))
+
+    @property
+    def places(self) -> int:
+        """P, how many places attention looks at."""
+        return int(self._arrays["places/kernel"].shape[0])
 
     def weight_range(self, kernel: str) -> dict[str, tf.Variable]:
         """``{"min_var", "max_var"}`` of a matrix."""
@@ -186,7 +191,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
         for name in self.state_names:
             z = _product(features, f"start_{name}", w)
             # At its site h saturates by itself, at about the same values.
-            if self.mode != "quantised" and name[0] == "h":
+            if self.mode in ("observed", "exact") and name[0] == "h":
                 z = tf.clip_by_value(z, -1.0, 1.0)
             states[name] = self._site(name, z)
         return {**states, **context}
@@ -209,8 +214,25 @@ class CaptionDecoder(tf_keras.layers.Layer):
         keyed = self._q("tanh", tf.tanh(self._q("keyed", state["keys"] + asked[:, tf.newaxis])))
         energy = _product(tf.reshape(keyed, (-1, size)), "energy", w)
         looked = self._q("sigmoid", tf.nn.softmax(self._q("energy", tf.reshape(energy, (-1, places)))))
-        seen = tf.matmul(looked[:, tf.newaxis], state["features"])
+        seen = self._rounded_twice(tf.matmul(looked[:, tf.newaxis], state["features"]))
         return looked, tf.reshape(self._q("seen", seen), (-1, self.settings.embedding))
+
+    def _rounded_twice(self, seen: tf.Tensor) -> tf.Tensor:
+        """What attention sees, as BATCH_MATMUL's int8 kernel rounds it before its last bits are shifted out.
+
+        The kernel multiplies its sums by a fixed-point number from 1/2 to 1, rounds, then shifts with a second rounding
+        (``MultiplyByQuantizedMultiplier``, tensorflow/lite/kernels/internal/common.cc): 8.494 becomes 8.5 becomes 9.
+        """
+        if self.mode != "device":
+            return seen
+        bounds = self._own.ranges["seen"]
+        step = (bounds["max_var"] - bounds["min_var"]) / 255
+        features = self._own.ranges["features"]
+        factor = (features["max_var"] - features["min_var"]) / 255 * self._own.scale("sigmoid") / step
+        unit = step / tf.pow(2.0, tf.floor(-tf.math.log(factor) / np.log(2.0)))
+        # The second rounding is the fake quantiser's; half-way cases go away from zero.
+        rounded = tf.round(seen / unit) * unit + tf.sign(seen) * unit * 0.01
+        return seen + tf.stop_gradient(rounded - seen)
 
     def _recur(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State]:
         """One step of all recurrent layers: ``[B, E]`` to ``[B, units]``, and their states."""

@@ -23,7 +23,7 @@ from rnnedge_export.captions.encoder import Int8Encoder
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.graphs import SIGNATURES, trace
 from rnnedge_export.captions.quantized import Engines, QuantizedCaptioner
-from rnnedge_export.captions.scales import snap_matrices
+from rnnedge_export.captions.scales import snap_products
 from rnnedge_export.compiled import describe
 from rnnedge_export.convert import TIME_LIMIT_S, ConversionError, Job, convert
 from rnnedge_export.finetune import Predictor
@@ -117,7 +117,7 @@ def quantize_captioner(
         seed=seed,
         report=report,
     )
-    snap_matrices(student)
+    snap_products(student)
     data, forms, audits = _converted(quantised, student, io, time_limit_s)
     result = QuantizedCaptioner(data, forms, (int8, student), (twin, teacher))
     sentences = write(student, ours[:PARITY_IMAGES], tokens.shape[1] - 1)
@@ -152,7 +152,8 @@ def _converted(
     Raises:
         InputError: a conversion or an audit that failed.
     """
-    graphs = trace(encoder, decoder)
+    with decoder.as_mode("quantised"):
+        graphs = trace(encoder, decoder)
     jobs = [
         Job("encode", graphs.encode, "int8", io, graphs.bound),
         Job("decode", graphs.decode, "int8", io),

@@ -1,4 +1,4 @@
-"""Scales of the fine-tuned decoder's matrices, set to what the finished file will have."""
+"""Scales of the fine-tuned decoder's products, set to what the finished file will have."""
 
 from __future__ import annotations
 
@@ -10,18 +10,33 @@ from rnnedge_export.roundings import snapped
 LEVELS = 127  # of a symmetric int8 matrix
 
 
-def snap_matrices(decoder: CaptionDecoder) -> None:
-    """Give each matrix the scale for which its products round alike on every machine (``snapping.py``).
+def snap_products(decoder: CaptionDecoder) -> None:
+    """Give each product the factor with which it rounds alike on every machine (``snapping.py``).
 
-    Such a scale lies up to 1e-4 away from the trained one, and a state that goes round keeps what it once got: left as
-    they were, an attention weight in 400 differed by a step from the file's in a single step.
+    A matrix changes its own scale for it, a product of two activations and a mean that of their result. Such a scale
+    lies up to 1e-4 away from the trained one, and a state that goes round keeps what it once got: left as they were, an
+    attention weight in 400 differed by a step from the file's in a single step.
     """
+    if decoder.settings.image == "attention":
+        own = decoder.sites_of().scale
+        places = decoder.places
+        _snap_result(decoder, "pooled", own("features") / places)
+        _snap_result(decoder, "seen", own("sigmoid") * own("features"))
     for kernel, x, out in products(decoder):
         bounds = decoder.weight_range(kernel)
         scale = float(bounds["max_var"]) / LEVELS
         largest = LEVELS * snapped(x * scale / out) * out / x
         bounds["min_var"].assign(-largest)
         bounds["max_var"].assign(largest)
+
+
+def _snap_result(decoder: CaptionDecoder, site: str, numerator: float) -> None:
+    """Move the range of ``site`` so that ``numerator`` over its scale is snapped."""
+    sites = decoder.sites_of()
+    scale = sites.scale(site)
+    ratio = numerator / snapped(numerator / scale) / scale
+    for bound in sites.ranges[site].values():
+        bound.assign(bound * ratio)
 
 
 def products(decoder: CaptionDecoder) -> Iterator[tuple[str, float, float]]:
