@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from rnnedge.data.dataset import Dataset
 from rnnedge.quantize import Outcome, quantize_run
 from rnnedge.recipes import Recipe, load_recipe
+from rnnedge.recipes.tasks import KIND
 from rnnedge.runs import Run, Say, write_json
 from rnnedge.training import train
 from rnnedge.training.progress import ProgressBar
@@ -21,6 +22,7 @@ from rnnedge_device.bundle import read_bundle
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
+from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 from rnnedge_device.sinks import Film, Sink, json_lines, video_file
 from rnnedge_device.sources import open_source
@@ -50,6 +52,21 @@ def run_demo(
         }
 
     return run_road(recipe, out, finish, say, bar)
+
+
+def load_demo_recipe(name: str, overrides: tuple[str, ...], task: str, data: str) -> Recipe:
+    """The recipe of a demo that knows what ``data`` show.
+
+    Raises:
+        InputError: it is of another task, or on other data.
+    """
+    recipe = load_recipe(name, overrides)
+    if recipe.task != task or recipe.data.name != data:
+        raise InputError(
+            f"--recipe {name}: model.kind={recipe.model.kind!r}, data.name={recipe.data.name!r}; "
+            f"the {task} demo takes a recipe of kind {KIND[task]!r} on {data!r}"
+        )
+    return recipe
 
 
 def run_road(
@@ -118,12 +135,15 @@ def play(film: Path, model: Classifier | ClipModel | Captioner, out: Path, sink:
 
 def write_film(dataset: Dataset, path: Path) -> None:
     """Each image for ``HOLD`` frames, enlarged to what a camera would deliver, as MP4."""
+    write_frames((camera_frame(image) for image in dataset.images for _ in range(HOLD)), path, FPS)
+
+
+def write_frames(frames: Iterable[Any], path: Path, fps: float) -> None:
+    """Frames ``uint8 [H, W, 3]`` BGR of one size as MP4."""
     with atomic_path(path) as temporary:
-        film = Film(temporary, "mp4v", FPS)
-        for image in dataset.images:
-            frame = camera_frame(image)
-            for _ in range(HOLD):
-                film.add(frame)
+        film = Film(temporary, "mp4v", fps)
+        for frame in frames:
+            film.add(frame)
         film.release()
         film.check()
 

@@ -67,9 +67,9 @@ def make_subject(model: Any, images: np.ndarray, seed: int = 0) -> Subject:
         InputError: the twin does not compute what the model computes.
     """
     layer = model.get_layer("decoder")
-    settings = {key: value for key, value in layer.settings.items() if key != "dropout"}
+    settings = DecoderSettings.of(layer.settings)
     weights = layer.named_weights()
-    twin, decoder = build_twin(encoder_of(model)), CaptionDecoder(DecoderSettings(**settings), weights)
+    twin, decoder = build_twin(encoder_of(model)), CaptionDecoder(settings, weights)
     decoder.mode = "exact"
     _check_twin(model, twin, decoder, images[:4])
 

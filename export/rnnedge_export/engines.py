@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ def int8_engine(compiled: Compiled) -> Engine:
 def qat_engine(student: tf_keras.Model) -> Engine:
     """The fake-quantised model, as it was traced for conversion."""
     graph = graphs.trace(student, "step")
-    return _engine(graph.function, [before for before, _ in graph.states])
+    return _step_engine(graph.function, [before for before, _ in graph.states])
 
 
 def float_engine(twin: tf_keras.Model) -> Engine:
@@ -76,20 +75,41 @@ def float_engine(twin: tf_keras.Model) -> Engine:
     for layer in over_time:
         specs |= {name: tf.TensorSpec((1, layer.units), name=name) for name in names[layer.name]}
     states = [name for layer in over_time for name in names[layer.name]]
-    return _engine(tf.function(step, autograph=False).get_concrete_function(**specs), states)
+    return _step_engine(tf.function(step, autograph=False).get_concrete_function(**specs), states)
 
 
-def _engine(function: Any, states: list[str]) -> Engine:
-    """An engine around a concrete function; its inputs that are no states, such as those of rows, begin at zero."""
+def _step_engine(function: Any, states: list[str]) -> Engine:
+    """A step; its inputs that are neither the frame nor a state, such as those of rows, begin at zero."""
     specs = function.structured_input_signature[1]
-    zeros = {name: tf.zeros(spec.shape) for name, spec in specs.items() if name != "x" and name not in states}
-    inputs = tuple(Tensor(name, tuple(specs[name].shape)) for name in ("x", *states))
-    shapes = {name: tuple(value.shape) for name, value in function.structured_outputs.items()}
-    outputs = tuple(Tensor(name, shapes[name]) for name in ("y", *(f"{state}_next" for state in states)))
+    bound = tuple(name for name in specs if name != "x" and name not in states)
+    return function_engine("step", function, states, bound)
+
+
+def function_engine(
+    name: str, function: Any, states: Sequence[str] = (), bound: Sequence[str] = ()
+) -> Engine:
+    """An engine around a concrete function with a float32 border.
+
+    Args:
+        name: of the form.
+        function: takes and gives tensors by name.
+        states: inputs that outputs called ``{state}_next`` follow.
+        bound: inputs that are zero.
+    """
+    specs = function.structured_input_signature[1]
+    zeros = {key: tf.zeros(specs[key].shape) for key in bound}
+    inputs = tuple(
+        Tensor(key, tuple(spec.shape), spec.dtype.name)
+        for key, spec in sorted(specs.items())
+        if key not in bound
+    )
+    outputs = tuple(
+        Tensor(key, tuple(value.shape)) for key, value in sorted(function.structured_outputs.items())
+    )
     carried = tuple(State(state, f"{state}_next") for state in states)
 
     def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        given = {tensor.name: tf.constant(np.asarray(feeds[tensor.name], np.float32)) for tensor in inputs}
-        return {name: value.numpy() for name, value in function(**given, **zeros).items()}
+        given = {tensor.name: tf.constant(feeds[tensor.name], tensor.dtype) for tensor in inputs}
+        return {key: value.numpy() for key, value in function(**given, **zeros).items()}
 
-    return Engine(Form("step", "", "step", inputs, outputs, carried), run)
+    return Engine(Form(name, "model.tflite", name, inputs, outputs, carried), run)

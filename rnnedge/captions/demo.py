@@ -11,15 +11,11 @@ import numpy as np
 from rnnedge.captions.evaluate import score_scenes
 from rnnedge.captions.quantize import CaptionOutcome, quantize_captions
 from rnnedge.data.captions import CaptionSet, load_captions
-from rnnedge.demo import SIDE, play, run_road
-from rnnedge.recipes import load_recipe
+from rnnedge.demo import SIDE, load_demo_recipe, play, run_road, write_frames
 from rnnedge.runs import Run, Say
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.captioner import Captioner
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks import Film
 
 SCENES = 20
 FPS = 10
@@ -37,12 +33,7 @@ def run_caption_demo(
     Raises:
         InputError: the recipe is none of a captioner on ``shapes``.
     """
-    recipe = load_recipe(recipe_name, overrides)
-    if recipe.task != "captions" or recipe.data.name != "shapes":
-        raise InputError(
-            f"--recipe {recipe_name}: model.kind={recipe.model.kind!r}, data.name={recipe.data.name!r}; "
-            "the captions demo takes a recipe of kind 'captioner' on 'shapes'"
-        )
+    recipe = load_demo_recipe(recipe_name, overrides, "captions", "shapes")
 
     def finish(run: Run) -> dict[str, Any]:
         outcome = quantize_captions(run, say=say)
@@ -84,12 +75,9 @@ def stream_scenes(bundle: Path, out: Path) -> dict[str, Any]:
 
 def write_film(scenes: CaptionSet, path: Path) -> None:
     """Each scene for ``HOLD_S`` seconds, enlarged to what a camera would deliver, as MP4."""
-    with atomic_path(path) as temporary:
-        film = Film(temporary, "mp4v", FPS)
-        for image in scenes.images:
-            factor = -(-2 * SIDE // image.shape[0])
-            frame: Any = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-            for _ in range(HOLD_S * FPS):
-                film.add(frame)
-        film.release()
-        film.check()
+    write_frames((_enlarged(image) for image in scenes.images for _ in range(HOLD_S * FPS)), path, FPS)
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    factor = -(-2 * SIDE // image.shape[0])
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)

@@ -84,7 +84,7 @@ def quantize_captions(
 
     quantized = quantize_captioner(
         encoder_of(run.model),
-        DecoderSettings(**{key: value for key, value in decoder.settings.items() if key != "dropout"}),
+        DecoderSettings.of(decoder.settings),
         decoder.named_weights(),
         ImageInputs(train, preprocess),
         sentences.tokens,

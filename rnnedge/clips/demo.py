@@ -12,15 +12,11 @@ from rnnedge.clips.event_scores import detections, score_events
 from rnnedge.clips.quantize import ClipOutcome, quantize_clips
 from rnnedge.data.clips import Truth
 from rnnedge.data.motion import NAMES, motion_video
-from rnnedge.demo import SIDE, play, run_road
-from rnnedge.recipes import load_recipe
+from rnnedge.demo import SIDE, load_demo_recipe, play, run_road, write_frames
 from rnnedge.runs import Run, Say
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
-from rnnedge_device.errors import InputError
-from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks import Film
 
 MOTIONS = 24
 FPS = 20.0  # of the film: twice the model's rate, so that every other frame is passed over
@@ -37,12 +33,7 @@ def run_clip_demo(
     Raises:
         InputError: the recipe is none of a clip model on ``motion``.
     """
-    recipe = load_recipe(recipe_name, overrides)
-    if recipe.task != "clips" or recipe.data.name != "motion":
-        raise InputError(
-            f"--recipe {recipe_name}: model.kind={recipe.model.kind!r}, data.name={recipe.data.name!r}; "
-            "the clips demo takes a recipe of kind 'clip_rnn' on 'motion'"
-        )
+    recipe = load_demo_recipe(recipe_name, overrides, "clips", "motion")
 
     def finish(run: Run) -> dict[str, Any]:
         outcome = quantize_clips(run, baseline=True, say=say)
@@ -92,11 +83,6 @@ def write_film(path: Path) -> tuple[Truth, ...]:
     """Motions of held-out scans one after another, each a scene of its own, as MP4; when each began and ended."""
     video = motion_video(MOTIONS, fps=FPS)
     factor = -(-SIDE // video.frames.shape[1])
-    with atomic_path(path) as temporary:
-        film = Film(temporary, "mp4v", FPS)
-        for image in video.frames:
-            frame: Any = np.repeat(np.repeat(image, factor, axis=0), factor, axis=1)
-            film.add(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
-        film.release()
-        film.check()
+    enlarged = (np.repeat(np.repeat(image, factor, axis=0), factor, axis=1) for image in video.frames)
+    write_frames((cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in enlarged), path, FPS)
     return video.truths

@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnedge.backend import use_backend
 from rnnedge.data.augment import Augment
-from rnnedge.data.batches import to_inputs
+from rnnedge.data.batches import Batches, to_inputs
 from rnnedge.data.caption_text import encode
 from rnnedge.data.captions import CaptionSet
 from rnnedge_device.preprocess import Preprocess
@@ -98,10 +98,7 @@ class CaptionBatches(keras.utils.PyDataset):
         drawn = np.random.default_rng([seed, epoch, 2]).random(sentences.tokens.shape)
         self._dropped = (drawn < word_dropout) & (sentences.tokens >= len(SPECIALS)) if word_dropout else None
 
-    @staticmethod
-    def count(sentences: int, batch_size: int) -> int:
-        """Batches in a whole epoch."""
-        return sentences // min(batch_size, sentences)
+    count = staticmethod(Batches.count)
 
     def __len__(self) -> int:
         return self.count(len(self._sentences), self._size) - self._start

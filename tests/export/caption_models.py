@@ -62,8 +62,8 @@ def sentences(count: int = 48) -> np.ndarray:
 def parts(built: Any) -> tuple[Any, DecoderSettings, dict]:
     """What ``quantize_captioner`` takes of a model."""
     decoder = built.get_layer("decoder")
-    settings = {key: value for key, value in decoder.settings.items() if key != "dropout"}
-    return encoder_of(built), DecoderSettings(**settings), decoder.named_weights()
+    settings = DecoderSettings.of(decoder.settings)
+    return encoder_of(built), settings, decoder.named_weights()
 
 
 def quantized(image: str, cell: str, layers: int = 1, **options: Any) -> tuple[Any, Any]:

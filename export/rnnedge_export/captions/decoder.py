@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,11 @@ class DecoderSettings:
     layers: int
     embedding: int
     attention: int
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> DecoderSettings:
+        """Those of a trained decoder, which may have others, such as its dropout."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
 
 class CaptionDecoder(tf_keras.layers.Layer):

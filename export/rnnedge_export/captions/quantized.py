@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 
 from rnnedge_device.bundle import write_bundle
@@ -22,12 +21,11 @@ from rnnedge_device.golden import GOLDEN, golden_captions
 from rnnedge_device.interpreter import load_form
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
-from rnnedge_device.tensors import State, Tensor
 from rnnedge_device.vocabulary import Vocabulary
 from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.captions.encoder import Given, Int8Encoder
 from rnnedge_export.captions.graphs import trace
-from rnnedge_export.engines import KINDS, Engine
+from rnnedge_export.engines import KINDS, Engine, function_engine
 from rnnedge_export.quantized import provenance
 
 Engines = tuple[Engine, Engine]
@@ -143,26 +141,5 @@ def _behind(encoder: Int8Encoder, encode: Engine, decode: Engine) -> Engines:
 def float_engines(encoder: tf_keras.Model | Given, decoder: CaptionDecoder) -> Engines:
     """A model in TensorFlow, float or fake-quantised, as engines with a float32 border."""
     graphs = trace(encoder, decoder)
-    states = tuple(State(name, f"{name}_next") for name in graphs.states)
-    encode = _engine("encode", graphs.encode, bound=graphs.bound)
-    return encode, _engine("decode", graphs.decode, states)
-
-
-def _engine(name: str, function: Any, states: tuple[State, ...] = (), bound: tuple[str, ...] = ()) -> Engine:
-    """An engine around a concrete function; its inputs ``bound`` are zero."""
-    specs = function.structured_input_signature[1]
-    zeros = {key: tf.zeros(specs[key].shape) for key in bound}
-    inputs = tuple(
-        Tensor(key, tuple(spec.shape), spec.dtype.name)
-        for key, spec in sorted(specs.items())
-        if key not in bound
-    )
-    outputs = tuple(
-        Tensor(key, tuple(value.shape)) for key, value in sorted(function.structured_outputs.items())
-    )
-
-    def run(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        given = {tensor.name: tf.constant(feeds[tensor.name], tensor.dtype) for tensor in inputs}
-        return {key: value.numpy() for key, value in function(**given, **zeros).items()}
-
-    return Engine(Form(name, "model.tflite", name, inputs, outputs, states), run)
+    encode = function_engine("encode", graphs.encode, bound=graphs.bound)
+    return encode, function_engine("decode", graphs.decode, graphs.states)
