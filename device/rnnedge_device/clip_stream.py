@@ -55,6 +55,7 @@ class ClipStream:
         self.name, self.resets = name, Counter[str]()
         self._model = model
         self._stepper = RowStepper(model.engine, model.form)
+        self._view = model.preprocess.view()
         self._picker = FramePicker(clip.rate, clip.max_gap_ms)
         self._detector = SceneDetector(clip.scene_cut) if clip.scene_cut else None
         self._decoder = EventDecoder(model.labels, clip.background, clip.events)
@@ -83,7 +84,7 @@ class ClipStream:
         times = self._picker.steps(frame.ts_ms)
         if not times:
             return []
-        pixels = self._model.preprocess.pixels(frame.image)
+        pixels = self._view.pixels(frame.image)
         if self._detector and self._detector.cut(pixels):
             ended += self._begin("cut")
             self._detector.cut(pixels)
@@ -118,6 +119,8 @@ class ClipStream:
     def _begin(self, reason: str) -> list[Event]:
         ended = self._decoder.finish()
         self._stepper.reset()
+        # A fixed camera that was away for a moment still sees the room it knows.
+        self._view.pause() if reason == "gap" else self._view.reset()
         self._picker.reset()
         self._decoder.reset()
         if self._detector:

@@ -76,6 +76,10 @@ class Manifest:
                 raise BundleError(
                     f"manifest.json: {key} = {shown(spec)}: there for task {task}, and only there"
                 )
+        if self.preprocess.foreground and (self.clip is None or self.clip.scene_cut):
+            raise BundleError(
+                "manifest.json: preprocess: foreground: is for task clips, of a camera that does not move: no scene_cut"
+            )
         if self.clip is not None:
             self._check_clip(self.clip)
         if self.caption is not None:

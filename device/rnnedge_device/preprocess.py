@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnnedge_device.errors import InputError
 from rnnedge_device.fields import Fields, is_count, is_number
+from rnnedge_device.foreground import CHANNELS, Foreground, Room
 
 COLORS = ("gray", "rgb")
 FITS = ("stretch", "pad", "crop")
@@ -33,6 +34,9 @@ class Preprocess:
             that `pad` adds is zero *after* inversion.
         equalize: spread the grey values of the resized frame over 0..255 (histogram equalisation), for
             scenes of changing light; `gray` only. The border that `pad` adds does not count.
+        foreground: in place of the grey picture what has come into the room and what moves (C = 2), for a
+            camera that does not move; `gray` only, None for the picture. It depends on the frames before: see
+            `view`.
 
     Raises:
         InputError: an argument out of its range.
@@ -49,6 +53,7 @@ class Preprocess:
     std: tuple[float, ...] = ()
     invert: bool = False
     equalize: bool = False
+    foreground: Foreground | None = None
 
     def __post_init__(self) -> None:
         for name in ("size", "mean", "std"):
@@ -77,10 +82,16 @@ class Preprocess:
                 raise InputError(f"preprocess: {name} = {getattr(self, name)!r}: must be true or false")
         if self.equalize and self.color != "gray":
             raise InputError(f"preprocess: equalize = True: must be false where color is {self.color!r}")
+        if self.foreground and (self.color != "gray" or self.invert):
+            raise InputError(
+                f"preprocess: foreground: color = {self.color!r}, invert = {self.invert}: must be gray and false"
+            )
 
     @property
     def channels(self) -> int:
-        """C of the result: 1 for gray, 3 for rgb."""
+        """C of the result: 1 for gray, 3 for rgb, 2 for a foreground."""
+        if self.foreground:
+            return CHANNELS
         return 1 if self.color == "gray" else 3
 
     @property
@@ -116,7 +127,22 @@ class Preprocess:
         return found
 
     def pixels(self, image: Any) -> NDArray[np.uint8]:
-        """A frame as `uint8 [h, w, C]`: all but scale, mean and std, the values still pixels."""
+        """A frame as `uint8 [h, w, C]`: all but scale, mean and std, the values still pixels.
+
+        Raises:
+            InputError: `image` is not uint8 `[H, W]` or `[H, W, 3]`, or is empty; or there is a foreground, which
+                no frame shows by itself.
+        """
+        if self.foreground:
+            raise InputError("preprocess: foreground: is for frames of one camera in their order, see view()")
+        return self._picture(image, self.size).reshape(self.shape)
+
+    def view(self, stride: int = 1) -> "View":
+        """The frames of one camera in their order, with what of them is remembered; see `View`."""
+        return View(self, stride)
+
+    def _picture(self, image: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """A frame as `uint8 [*size]` or `[*size, 3]`: colour, fit, size, tone."""
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
             raise InputError(f"image: {getattr(image, 'dtype', type(image).__name__)}: must be a uint8 array")
         if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or 0 in image.shape:
@@ -125,13 +151,13 @@ class Preprocess:
         if image.ndim == 3:
             code = cv2.COLOR_BGR2GRAY if self.color == "gray" else cv2.COLOR_BGR2RGB
             image = cv2.cvtColor(image, code)
-        image = self._fitted(image) if image.shape[:2] != self.size else self._toned(image)
+        image = self._fitted(image, size) if image.shape[:2] != size else self._toned(image)
         if image.ndim == 2 and self.color == "rgb":
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-        return np.ascontiguousarray(image).reshape(self.shape)
+        return np.ascontiguousarray(image)
 
-    def _fitted(self, image: Any) -> Any:
-        (rows, columns), (h, w) = image.shape[:2], self.size
+    def _fitted(self, image: Any, size: tuple[int, int]) -> Any:
+        (rows, columns), (h, w) = image.shape[:2], size
         if self.fit == "crop":
             # The largest centred window with the proportions of the result.
             keep_h = min(rows, max(1, round(columns * h / w)))
@@ -169,6 +195,7 @@ class Preprocess:
             "std": list(self.std),
             "invert": self.invert,
             "equalize": self.equalize,
+            **({"foreground": self.foreground.to_dict()} if self.foreground else {}),
         }
 
     @classmethod
@@ -191,11 +218,58 @@ class Preprocess:
             "invert": fields.flag("invert", False),
             "equalize": fields.flag("equalize", False),
         }
+        given = fields.raw("foreground", None)
+        if given is not None:
+            found["foreground"] = Foreground.from_dict(given, f"{where}: foreground", error)
         fields.done()
         try:
             return cls(**found)
         except InputError as problem:
             raise error(f"{where}: {problem}") from None
+
+
+class View:
+    """One camera's frames as a model's pixels: what `Preprocess.pixels` gives, and where there is a foreground, the
+    room that they are seen against.
+
+    Args:
+        preprocess: size, colour and foreground.
+        stride: see `Room`.
+    """
+
+    def __init__(self, preprocess: Preprocess, stride: int = 1) -> None:
+        self._preprocess = preprocess
+        self._room = Room(preprocess.foreground, stride) if preprocess.foreground else None
+
+    def reset(self) -> None:
+        """The next frame has none before it."""
+        if self._room:
+            self._room.reset()
+
+    def pause(self) -> None:
+        """Frames are missing before the next one; what was learned of the room stays."""
+        if self._room:
+            self._room.pause()
+
+    def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The camera's next frame as `float32 [h, w, C]`."""
+        found: NDArray[np.float32] = self._preprocess.look_up(self.pixels(image), self._preprocess.table)
+        return found
+
+    def pixels(self, image: Any, step: bool = True) -> NDArray[np.uint8]:
+        """The camera's next frame as `uint8 [h, w, C]`.
+
+        Args:
+            step: a model frame; of those between, only a foreground wants to know.
+
+        Raises:
+            InputError: as `Preprocess.pixels`.
+        """
+        preprocess, spec = self._preprocess, self._preprocess.foreground
+        if self._room is None or spec is None:
+            return preprocess.pixels(image)
+        h, w = preprocess.size
+        return self._room.look(preprocess._picture(image, (h * spec.detail, w * spec.detail)), step)
 
 
 def _resized(image: Any, h: int, w: int) -> Any:

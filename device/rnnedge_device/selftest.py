@@ -109,7 +109,8 @@ def _outputs(bundle: Bundle, form: str, golden: Golden, threads: int) -> NDArray
         classifier = Classifier(bundle, form, threads)
         return np.stack([classifier.predict(image).raw for image in images])
     model = ClipModel(bundle, threads=threads)
-    frames = [model.preprocess.pixels(image) for image in images]
+    view = model.preprocess.view()
+    frames = [view.pixels(image) for image in images]
     if form == "sequence":
         return model.sequence(np.stack(frames))
     stream = model.open_stream()

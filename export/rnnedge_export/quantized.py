@@ -159,7 +159,8 @@ class Quantized:
 
     def _golden(self, images: np.ndarray, preprocess: Preprocess) -> Golden:
         """Frames with each form's raw outputs; of a clip model's, the step form's: a sequence gives the same."""
-        inputs = np.stack([preprocess(image) for image in images])
+        view = preprocess.view()
+        inputs = np.stack([view(image) for image in images])
         inputs = inputs.reshape(len(inputs), *self.frame_shape)
         if not self.clip:
             return Golden(images, {compiled.name: compiled.runner().raw(inputs) for compiled in self.forms})

@@ -73,4 +73,4 @@ def _sample(int8: Streamed, clip: Clip, names: Sequence[str], said: tuple[int, .
 
 def _picture(pixels: np.ndarray) -> np.ndarray:
     """Model pixels ``[h, w, c]`` as a small BGR or grey image."""
-    return pixels[..., 0] if pixels.shape[-1] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    return pixels[..., 0] if pixels.shape[-1] < 3 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)

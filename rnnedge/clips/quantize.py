@@ -230,7 +230,7 @@ def _frames(clips: ClipSet, count: int) -> np.ndarray:
 def golden_frames(clips: ClipSet, count: int = GOLDEN_FRAMES) -> np.ndarray:
     """Consecutive frames of one clip as a camera would deliver them, ``uint8 [N, H, W]`` or ``[N, H, W, 3]`` BGR."""
     frames = np.asarray(max(clips.clips[:50], key=len).frames[:count])
-    if frames.shape[-1] == 1:
+    if frames.shape[-1] < 3:  # a foreground is as good a picture as any
         return frames[..., 0]
     return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in frames])
 

@@ -72,6 +72,7 @@ class ClipOptions:
         head: which logits are the answer: ``last`` (one label a clip), ``every`` (one a frame) or ``both``.
         background: the class of frames that no event covers; empty: such frames have no label.
         max_gap_ms: after a longer pause between two frames the picking begins anew.
+        lead_ms: a labelled segment's clip begins so much before it, as a stream that runs has seen what came before.
     """
 
     fps: float = 10.0
@@ -80,6 +81,7 @@ class ClipOptions:
     head: str = "last"
     background: str = ""
     max_gap_ms: float = 1000.0
+    lead_ms: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.fps > 0 or not np.isfinite(self.fps):
@@ -91,6 +93,8 @@ class ClipOptions:
             raise InputError(f"head={self.head!r}: must be one of {', '.join(HEADS)}")
         if not self.max_gap_ms > 0:
             raise InputError(f"max_gap_ms={self.max_gap_ms!r}: must be above zero")
+        if not 0 <= self.lead_ms < np.inf:
+            raise InputError(f"lead_ms={self.lead_ms!r}: must be 0 or more")
 
     @property
     def rate(self) -> float:

@@ -180,13 +180,15 @@ def _picked(
     them: none for a frame between two steps."""
     steps = FramePicker(options.rate, options.max_gap_ms)
     between = FramePicker(options.fps, options.max_gap_ms)
+    view = preprocess.view(options.stride)
     for frame in _folder_frames(path, options.fps) if path.is_dir() else _file_frames(path):
         if steps.gap(frame.ts_ms):
             steps.reset()
             between.reset()
+            view.pause()
         times, kept = steps.steps(frame.ts_ms), options.stride > 1 and between.take(frame.ts_ms)
         if times or kept:
-            yield preprocess.pixels(frame.image), times
+            yield view.pixels(frame.image, bool(times)), times
 
 
 def _folder_frames(path: Path, fps: float) -> Iterator[Frame]:

@@ -124,7 +124,7 @@ def load_label_file(path: str, split: str, loading: VideoLoading) -> ClipSet:
         background = names.index(options.background) if options.background in names else UNLABELLED
         if options.head != "every":
             real = [event for event in events if options.head == "last" or event.label != background]
-            clips += _segments(whole, video.frames, real)
+            clips += _segments(whole, video.frames, real, options.lead_ms)
         if options.head != "last":
             clips.append(_labelled(whole, events, background))
     if not clips:
@@ -138,18 +138,19 @@ def _segment_id(video: str, event: Truth) -> str:
     return f"{video}/{event.start_ms:.0f}-{event.end_ms:.0f}"
 
 
-def _segments(video: Clip, frames: CachedFrames, events: list[Truth]) -> list[Clip]:
-    """A clip for each event."""
+def _segments(video: Clip, frames: CachedFrames, events: list[Truth], lead_ms: float) -> list[Clip]:
+    """A clip for each event, from ``lead_ms`` before it."""
+    spans = [replace(event, start_ms=event.start_ms - lead_ms).span(video.ts_ms) for event in events]
     return [
         replace(
             video,
             id=_segment_id(video.id, event),
             label=event.label,
-            frames=frames.part(event.span(video.ts_ms)),
-            ts_ms=video.ts_ms[event.span(video.ts_ms)],
+            frames=frames.part(span),
+            ts_ms=video.ts_ms[span],
             truths=(event,),
         )
-        for event in events
+        for event, span in zip(events, spans, strict=True)
     ]
 
 

@@ -12,9 +12,9 @@ def checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """``(h, w, c)`` of a preprocessed image."""
     sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
-    if len(sizes) != 3 or not whole or sizes[2] not in (1, 3):
+    if len(sizes) != 3 or not whole or sizes[2] not in (1, 2, 3):
         raise InputError(
-            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey) or 3 (colour)"
+            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey), 2 (foreground) or 3 (colour)"
         )
     return sizes
 

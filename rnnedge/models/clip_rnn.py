@@ -17,6 +17,7 @@ use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
 
+POOLS = ("average", "both")
 ENCODERS = ("row_rnn", "cnn", "mobilenet_v2", "mobilenet_v3")
 
 
@@ -37,6 +38,8 @@ def clip_rnn(
     features: int = 0,
     separable: bool = True,
     first_stride: int = 2,
+    pool: str = "average",
+    place: int = 0,
     alpha: float = 0.35,
     minimalistic: bool = False,
     weights: str = "",
@@ -63,6 +66,9 @@ def clip_rnn(
         first_stride: of ``cnn``: 1 lets the first block keep the frame's size, for small frames.
         features: of ``cnn``: 0 averages what is left of the frame, which forgets where things are; else a dense layer
             of so many units over all of it.
+        pool: of ``cnn`` without ``features``: ``average``, or ``both``, the average and the maximum.
+        place: of ``cnn``: so many units over the frame itself, halved, beside what the blocks find: where things are,
+            apart from what they look like, which few clips can teach. 0 for none.
         separable: of ``cnn``: False makes every block a plain 3x3 convolution.
         alpha: of ``mobilenet_*``: the width.
         minimalistic: of ``mobilenet_v3``: no squeeze-and-excite, no hard swish.
@@ -85,6 +91,8 @@ def clip_rnn(
     check_whole("classes", classes, 2)
     check_whole("layers", layers, 0)
     check_whole("features", features, 0)
+    check_whole("place", place, 0)
+    check_choice("pool", pool, POOLS)
     check_choice("first_stride", first_stride, (1, 2))
     if length is not None:
         check_whole("length", length, 1)
@@ -98,7 +106,9 @@ def clip_rnn(
     if encoder == "row_rnn":
         inner = row_encoder(shape, encoder_cell, encoder_units, rows_per_step)
     elif encoder == "cnn":
-        inner = cnn_encoder(shape, _checked_filters(filters), features, separable, first_stride, dropout)
+        inner = cnn_encoder(
+            shape, _checked_filters(filters), features, separable, first_stride, dropout, pool=pool, place=place
+        )
     else:
         inner = application_encoder(
             encoder, shape, alpha=alpha, weights=weights, minimalistic=minimalistic, pooling="avg"

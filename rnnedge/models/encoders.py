@@ -35,13 +35,16 @@ def cnn_encoder(
     first_stride: int = 2,
     dropout: float = 0.0,
     grid: bool = False,
+    pool: str = "average",
+    place: int = 0,
 ) -> keras.Model:
     """A small depthwise-separable network; every block halves the frame, F is the last block's filters or ``features``.
 
     The first block is a 3x3 convolution (with ``first_stride=1`` it keeps the frame's size), each later one a 3x3
     depthwise and a 1x1 convolution (all are plain 3x3 convolutions without ``separable``), with batch normalisation
-    and ReLU. The average over what is left of the frame ends it, or ``dropout`` and a dense layer of ``features``
-    units over all of it. With ``grid`` nothing does: the features are ``[N, rows, columns, F]``.
+    and ReLU. The average over what is left of the frame ends it (with ``pool="both"`` beside the maximum), or
+    ``dropout`` and a dense layer of ``features`` units over all of it. With ``grid`` nothing does: the features are
+    ``[N, rows, columns, F]``. With ``place``, as many units over the frame itself, halved, tell where things are.
     """
     frame = keras.Input(shape, name="frame")
     x: Any = frame
@@ -70,9 +73,24 @@ def cnn_encoder(
         if dropout:
             x = keras.layers.Dropout(dropout, name="dropout")(x)
         x = keras.layers.Dense(features, activation="relu", name="features")(x)
+    elif pool == "both":
+        averages, maxima = (
+            keras.layers.GlobalAveragePooling2D(name="average")(x),
+            keras.layers.GlobalMaxPooling2D(name="maximum")(x),
+        )
+        x = keras.layers.Concatenate(name="pooled")([averages, maxima])
     else:
         x = keras.layers.GlobalAveragePooling2D(name="average")(x)
+    if place:
+        x = keras.layers.Concatenate(name="placed")([x, _place(frame, place)])
     return keras.Model(frame, x, name=NAME)
+
+
+def _place(frame: Any, units: int) -> Any:
+    """Where things are: a dense layer over the halved frame, which no pooling has made forget it."""
+    x = keras.layers.AveragePooling2D(2, name="halved")(frame)
+    x = keras.layers.Flatten(name="places")(x)
+    return keras.layers.Dense(units, activation="relu", name="place")(x)
 
 
 def _normalised(x: Any, name: str) -> Any:

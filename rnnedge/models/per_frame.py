@@ -13,6 +13,10 @@ import keras  # noqa: E402 - the backend is chosen first
 from keras import ops  # noqa: E402
 
 
+def _first_mask(inputs: Any, mask: Any = None) -> Any:
+    return next((m for m in mask or () if m is not None), None)
+
+
 @keras.saving.register_keras_serializable("rnnedge")
 class PerFrame(keras.layers.TimeDistributed):
     """``[B, T, ...]`` to ``[B, T, F]``: time is folded into the batch, ``[B*T, ...]``, for one call of the layer.
@@ -38,6 +42,9 @@ class PerFrame(keras.layers.TimeDistributed):
             # Else Keras drops the mask at the first convolution, which knows nothing of masks.
             for x in inside:
                 x.supports_masking = True
+                if isinstance(x, keras.layers.Concatenate):
+                    # Its own would join the masks as it joins the features; a frame's is the same for all of them.
+                    x.compute_mask = _first_mask
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """See the class."""

@@ -40,6 +40,8 @@ class ClipRnn(Section):
     features: Annotated[int, Field(ge=0)] = 0
     separable: bool = True
     first_stride: Annotated[int, Field(ge=1, le=2)] = 2
+    pool: Literal["average", "both"] = "average"
+    place: Annotated[int, Field(ge=0)] = 0
     alpha: Above = 0.35
     minimalistic: bool = False
     weights: str = ""

@@ -16,8 +16,20 @@ from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.clip import ClipSpec
 from rnnedge_device.errors import InputError
 from rnnedge_device.events import EventRules
+from rnnedge_device.foreground import Foreground
 from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.scene import SceneCut
+
+
+class ForegroundSection(Section):
+    """What has come into the room in place of the picture; see :class:`rnnedge_device.foreground.Foreground`."""
+
+    learn: Whole = 15
+    detail: Whole = 4
+    threshold: Above = 0.3
+    motion: Above = 0.12
+    floor: Above = 20.0
+    drift: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Data(Section):
@@ -35,6 +47,7 @@ class Data(Section):
     std: Annotated[list[StrictFloat | StrictInt], Field(max_length=3)] = []
     invert: bool = False
     equalize: bool = False
+    foreground: ForegroundSection | None = None
     classes: dict[str, list[str]] = {}
     fold: Annotated[int, Field(ge=-1)] = -1
     folds: Annotated[int, Field(ge=0)] = 0
@@ -52,6 +65,7 @@ class ClipSection(Section):
     head: Literal["last", "every", "both"] = "last"
     background: str = ""
     max_gap_ms: Above = 1000.0
+    lead_ms: Milliseconds = 0.0
     scene_cut: bool = True
 
     def options(self) -> ClipOptions:
@@ -207,6 +221,7 @@ class Recipe(Section):
             std=tuple(d.std),
             invert=d.invert,
             equalize=d.equalize,
+            foreground=Foreground(**d.foreground.model_dump()) if d.foreground else None,
         )
 
     def augmentation(self) -> Augment:
@@ -222,7 +237,7 @@ class Recipe(Section):
 
     def clip_spec(self, scene_cut: SceneCut | None = None, events: EventRules | None = None) -> ClipSpec:
         """The manifest's temporal side, with what was measured on the data."""
-        options = self.clip.model_dump(exclude={"scene_cut"})
+        options = self.clip.model_dump(exclude={"scene_cut", "lead_ms"})
         return ClipSpec(**options, scene_cut=scene_cut, events=events or self.events.rules())
 
     def caption_spec(
@@ -247,6 +262,10 @@ class Recipe(Section):
             InputError: names the key, its value and what is allowed.
         """
         self.preprocess()
+        if self.data.foreground and self.clip.scene_cut:
+            raise InputError(
+                "data.foreground, clip.scene_cut=True: a foreground is for a camera that does not move; must be false"
+            )
         if self.task == "clips":
             self.clip_augmentation()
             self.clip_spec()

@@ -9,7 +9,7 @@ ONLY: dict[str, dict[str, tuple[str, ...]]] = {
     "clips": {
         "clip": (),
         "events": (),
-        "data": ("classes", "fold", "folds"),
+        "data": ("foreground", "classes", "fold", "folds"),
         "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
         "train": ("carry", "frame_weight", "whole_share", "with_val"),
     },
