@@ -22,7 +22,6 @@ def model(image: str, cell: str, layers: int = 1) -> Any:
     built = captioner(
         (SIDE, SIDE, 3),
         WORDS,
-        length=LENGTH + 1,
         image=image,
         cell=cell,
         layers=layers,
