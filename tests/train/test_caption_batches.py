@@ -64,10 +64,36 @@ def test_every_sentence_comes_once_with_its_own_picture():
 
 
 def test_shapes_and_types():
-    (images, before), after, weights = batches()[0]
-    assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
-    assert (before.shape, after.shape, weights.shape) == ((3, 5), (3, 5), (3, 5))
-    assert before.dtype == after.dtype == np.int32
+    for (images, before), after, weights in (batches()[i] for i in range(3)):
+        assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
+        longest = int(weights.sum(axis=1).max())  # no step is padding for all
+        assert before.shape == after.shape == weights.shape == (3, longest)
+        assert before.dtype == after.dtype == np.int32
+
+
+def test_a_batch_holds_sentences_of_one_length():
+    part = batches(captions(5), size=5)
+    assert sorted(part[i][1].shape[1] for i in range(2)) == [2, 4]  # a number, or three words, and END
+    assert all(part[i][2].all() for i in range(2))
+
+
+def test_half_of_the_pictures_are_mirrored_but_where_words_name_a_side():
+    sides = ("right", "left")
+    pictures = [np.tile(np.arange(12, dtype=np.uint8)[:, None] * 20, (9, 1, 3)) for _ in range(64)]
+    texts = [(sides[i % 2],) if i < 32 else ("one",) for i in range(64)]
+    data = CaptionSet(pictures, texts, [str(i) for i in range(64)], "ramps", "train")
+    words = Vocabulary((*SPECIALS, *sides, "one"))
+    part = CaptionBatches(data, PIXELS, Sentences(data, words, 2), 64, flip=True, seed=1)
+    (images, _), after, _ = part[0]
+    falling = images[:, 0, 0, 0] > images[:, 0, -1, 0]
+    one = after[:, 0] == words.ids(["one"])[0]
+    assert not falling[~one].any()
+    assert 5 < falling[one].sum() < 27
+    grids = np.zeros((64, 1, 1, 1), np.float16)
+    seen = CaptionBatches(
+        data, PIXELS, Sentences(data, words, 2), 64, grids=grids, mirrored=grids + 1, flip=True, seed=1
+    )[0][0][0]
+    assert np.array_equal(seen[:, 0, 0, 0] == 1, falling)
 
 
 def test_pictures_are_read_when_they_are_needed():
