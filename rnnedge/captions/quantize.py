@@ -65,8 +65,8 @@ def quantize_captions(
     Raises:
         InputError: see ``rnnedge_export.captions.qat.quantize_captioner``.
     """
-    from rnnedge_export.captions.decoder import DecoderSettings
     from rnnedge_export.captions.qat import float_tflite, quantize_captioner
+    from rnnedge_export.captions.settings import DecoderSettings
 
     recipe, settings, preprocess = run.recipe, run.recipe.quantize, run.recipe.preprocess()
     vocabulary = Vocabulary(tuple(run.result.labels))

@@ -18,7 +18,6 @@ use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
 
-
 SIDES = ("left", "right")  # words that are wrong of a photo's mirror image
 POOL = 16  # batches whose sentences are sorted by length among themselves
 
@@ -66,9 +65,9 @@ class CaptionBatches(keras.utils.PyDataset):
     """The batches of one epoch, every sentence once: ``((images, words), next words, weights)``.
 
     Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
-    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the longest sentence of the batch, and a batch
+    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence, and a batch
     gathers sentences of about one length (see :data:`POOL`), so that few steps go into padding. Order and augmentation
-    are a pure function of (seed, epoch, index); sentences that do not fill the last batch wait for another epoch's order.
+    are a pure function of (seed, epoch, index); what does not fill the last batch waits for another epoch's order.
 
     Args:
         captions, preprocess: the images.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.roundings import snapped
 
@@ -28,6 +30,11 @@ def snap_products(decoder: CaptionDecoder) -> None:
         largest = LEVELS * snapped(x * scale / out) * out / x
         bounds["min_var"].assign(-largest)
         bounds["max_var"].assign(largest)
+        bias = decoder.bias_of(kernel)
+        if bias is not None:
+            # In the file a sum of products begins with it, in their unit.
+            unit = x * largest / LEVELS
+            bias.assign(np.rint(bias.numpy().astype(np.float64) / unit) * unit)
 
 
 def _snap_result(decoder: CaptionDecoder, site: str, numerator: float) -> None:
