@@ -19,7 +19,6 @@ use_backend()
 import keras  # noqa: E402 - the backend is chosen first
 
 SIDES = ("left", "right")  # words that are wrong of a photo's mirror image
-POOL = 16  # batches whose sentences are sorted by length among themselves
 
 
 class Sentences:
@@ -65,9 +64,9 @@ class CaptionBatches(keras.utils.PyDataset):
     """The batches of one epoch, every sentence once: ``((images, words), next words, weights)``.
 
     Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
-    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence, and a batch
-    gathers sentences of about one length (see :data:`POOL`), so that few steps go into padding. Order and augmentation
-    are a pure function of (seed, epoch, index); what does not fill the last batch waits for another epoch's order.
+    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence. Order and
+    augmentation are a pure function of (seed, epoch, index); what does not fill the last batch waits for another epoch's
+    order.
 
     Args:
         captions, preprocess: the images.
@@ -79,6 +78,8 @@ class CaptionBatches(keras.utils.PyDataset):
         flip: show half of the images mirrored, left for right, but those whose sentence names a side.
         word_dropout: share of the words read that become UNKNOWN, so that the image counts for more (Bowman et al.
             2016, https://arxiv.org/abs/1511.06349).
+        pool: of so many batches the sentences are sorted by length, so that each has some of about one length and few
+            steps go into padding.
         seed, epoch: name the order and the draws.
         start: batches of this epoch to leave out at its beginning, when it is resumed.
     """
@@ -95,6 +96,7 @@ class CaptionBatches(keras.utils.PyDataset):
         augment: Augment | None = None,
         flip: bool = False,
         word_dropout: float = 0.0,
+        pool: int = 1,
         seed: int = 0,
         epoch: int = 0,
         start: int = 0,
@@ -105,7 +107,7 @@ class CaptionBatches(keras.utils.PyDataset):
         self._sentences, self._grids, self._mirrored = sentences, grids, mirrored
         self._size = min(batch_size, len(sentences))
         self._start = start
-        self._order = self._drawn_order(np.random.default_rng([seed, epoch, 1]))
+        self._order = self._drawn_order(np.random.default_rng([seed, epoch, 1]), pool)
         self._augment = augment if augment else None
         self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
         mirrors = np.random.default_rng([seed, epoch, 3]).random(len(sentences)) < 0.5
@@ -128,12 +130,14 @@ class CaptionBatches(keras.utils.PyDataset):
             before = np.where(self._dropped[chosen, : before.shape[1]], np.int32(UNKNOWN), before)
         return (self._images(chosen), before), after, weights
 
-    def _drawn_order(self, rng: np.random.Generator) -> np.ndarray:
+    def _drawn_order(self, rng: np.random.Generator, pool: int) -> np.ndarray:
         """The sentences of each batch, ``[batches, B]``."""
         count = self.count(len(self._sentences), self._size)
         drawn = rng.permutation(len(self._sentences))[: count * self._size]
-        pools = np.split(drawn, range(POOL * self._size, len(drawn), POOL * self._size))
-        alike = [pool[np.argsort(self._sentences.lengths[pool], kind="stable")] for pool in pools]
+        if pool == 1:
+            return drawn.reshape(count, self._size)
+        pools = np.split(drawn, range(pool * self._size, len(drawn), pool * self._size))
+        alike = [each[np.argsort(self._sentences.lengths[each], kind="stable")] for each in pools]
         return rng.permutation(np.concatenate(alike).reshape(count, self._size))
 
     def _images(self, chosen: np.ndarray) -> np.ndarray:

@@ -99,7 +99,8 @@ class Train(Section):
 
     For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``word_dropout`` the
     share of words read that are hidden, ``scheduled_sampling`` the share of words that the model reads from itself in
-    the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. ``init`` is a finished
+    the last epoch (none in the first), ``length_pool`` the batches among which sentences are sorted by length, for less
+    padding (not where lengths tell what the images show and an encoder learns their statistics), ``encoder_rate`` a factor on the encoder's learning rate. ``init`` is a finished
     run whose weights are the beginning.
     """
 
@@ -126,6 +127,7 @@ class Train(Section):
     keep: Literal["best", "last"] = "best"
     label_smoothing: Share = 0.0
     word_dropout: Share = 0.0
+    length_pool: Whole = 1
     scheduled_sampling: Share = 0.0
     encoder_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     init: str = ""

@@ -17,7 +17,14 @@ ONLY: dict[str, dict[str, tuple[str, ...]]] = {
         "caption": (),
         "augment": ("flip",),
         "quantize": ("samples",),
-        "train": ("label_smoothing", "word_dropout", "scheduled_sampling", "encoder_rate", "init"),
+        "train": (
+            "label_smoothing",
+            "word_dropout",
+            "length_pool",
+            "scheduled_sampling",
+            "encoder_rate",
+            "init",
+        ),
     },
 }
 KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}

@@ -136,6 +136,7 @@ class CaptionProblem(Problem):
             flip=self.recipe.augment.flip,
             augment=None if self._frozen else self.recipe.augmentation(),
             word_dropout=t.word_dropout,
+            pool=t.length_pool,
             seed=t.seed,
             epoch=epoch,
             start=start,

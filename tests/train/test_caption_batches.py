@@ -72,7 +72,8 @@ def test_shapes_and_types():
 
 
 def test_a_batch_holds_sentences_of_one_length():
-    part = batches(captions(5), size=5)
+    part = batches(captions(5), size=5, pool=2)
+    assert len(set(seen(part))) == 10
     assert sorted(part[i][1].shape[1] for i in range(2)) == [2, 4]  # a number, or three words, and END
     assert all(part[i][2].all() for i in range(2))
 
