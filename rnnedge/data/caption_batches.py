@@ -65,8 +65,8 @@ class CaptionBatches(keras.utils.PyDataset):
 
     Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
     end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence. Order and
-    augmentation are a pure function of (seed, epoch, index); what does not fill the last batch waits for another epoch's
-    order.
+    augmentation are a pure function of (seed, epoch, index); sentences that do not fill the last batch wait for another
+    epoch's order.
 
     Args:
         captions, preprocess: the images.
@@ -104,6 +104,8 @@ class CaptionBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__(**kwargs)
         self._inputs, self._preprocess = ImageInputs(captions, preprocess), preprocess
+        # A column more, see `_longest`.
+        self._tokens = np.pad(sentences.tokens, ((0, 0), (0, 1)), constant_values=PAD)
         self._sentences, self._grids, self._mirrored = sentences, grids, mirrored
         self._size = min(batch_size, len(sentences))
         self._start = start
@@ -112,8 +114,8 @@ class CaptionBatches(keras.utils.PyDataset):
         self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
         mirrors = np.random.default_rng([seed, epoch, 3]).random(len(sentences)) < 0.5
         self._flipped = mirrors & ~sentences.sided & flip
-        drawn = np.random.default_rng([seed, epoch, 2]).random(sentences.tokens.shape)
-        self._dropped = (drawn < word_dropout) & (sentences.tokens >= len(SPECIALS)) if word_dropout else None
+        drawn = np.random.default_rng([seed, epoch, 2]).random(self._tokens.shape)
+        self._dropped = (drawn < word_dropout) & (self._tokens >= len(SPECIALS)) if word_dropout else None
 
     count = staticmethod(Batches.count)
 
@@ -122,13 +124,21 @@ class CaptionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
         chosen = self._order[self._start + index]
-        words = self._sentences.tokens[chosen, : self._sentences.lengths[chosen].max()]
+        words = self._tokens[chosen, : self._longest(self._start + index)]
         after = words[:, 1:]
         weights = (after != PAD).astype(np.float32)
         before = words[:, :-1]
         if self._dropped is not None:
             before = np.where(self._dropped[chosen, : before.shape[1]], np.int32(UNKNOWN), before)
         return (self._images(chosen), before), after, weights
+
+    def _longest(self, number: int) -> int:
+        """The columns of an epoch's batch ``number``: even for the even ones, odd for the others.
+
+        Keras on TensorFlow takes the shape of all batches from its first two, so these must not be of one length.
+        """
+        longest = int(self._sentences.lengths[self._order[number]].max())
+        return longest + (longest - number) % 2
 
     def _drawn_order(self, rng: np.random.Generator, pool: int) -> np.ndarray:
         """The sentences of each batch, ``[batches, B]``."""

@@ -99,9 +99,10 @@ class Train(Section):
 
     For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``word_dropout`` the
     share of words read that are hidden, ``scheduled_sampling`` the share of words that the model reads from itself in
-    the last epoch (none in the first), ``length_pool`` the batches among which sentences are sorted by length, for less
-    padding (not where lengths tell what the images show and an encoder learns their statistics), ``encoder_rate`` a factor on the encoder's learning rate. ``init`` is a finished
-    run whose weights are the beginning.
+    the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. Of ``length_pool``
+    batches the sentences are sorted by length, for less padding (not where a length tells what the image shows and the
+    encoder learns: its normalisation would see one kind at a time). ``init`` is a finished run whose weights are the
+    beginning.
     """
 
     epochs: Whole = 20
