@@ -107,7 +107,7 @@ class Drawing:
 
 
 class Drawings(Sequence[NDArray[np.uint8]]):
-    """Pictures drawn when they are first asked for, and kept: one takes as long as a tenth of a training step of 64."""
+    """Pictures drawn when they are first asked for, and kept: drawing took a fifth of a training step."""
 
     def __init__(self, drawings: list[Drawing]) -> None:
         self._drawings = drawings
