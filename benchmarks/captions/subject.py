@@ -14,9 +14,10 @@ from rnnedge_device.bundle import Bundle
 from rnnedge_device.errors import InputError
 from rnnedge_device.golden import GOLDEN, Golden
 from rnnedge_device.vocabulary import START
-from rnnedge_export.captions.decoder import CaptionDecoder, DecoderSettings
+from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.captions.finetune import NEVER
 from rnnedge_export.captions.quantized import float_engines
+from rnnedge_export.captions.settings import DecoderSettings
 from rnnedge_export.twin import build_twin
 
 SAMPLES = 32

@@ -15,13 +15,13 @@ from rnnedge.captions.evaluate import Encoded, score_written
 from rnnedge.data.augment import Augment
 from rnnedge.data.caption_batches import ImageInputs, Sentences
 from rnnedge.data.captions import CaptionSet
+from rnnedge.data.split import MissingSplitError
 from rnnedge.models.captioner import encoder_of
 from rnnedge.runs import GOLDEN_IMAGES, Run, Say, png, write_json
 from rnnedge.scene_threshold import scene_threshold
 from rnnedge.training.caption_problem import recipe_captions
 from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.captioner import Caption, Captioner
-from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.scene import SceneCut, difference
 from rnnedge_device.search import SearchOptions
@@ -65,8 +65,8 @@ def quantize_captions(
     Raises:
         InputError: see ``rnnedge_export.captions.qat.quantize_captioner``.
     """
-    from rnnedge_export.captions.decoder import DecoderSettings
     from rnnedge_export.captions.qat import float_tflite, quantize_captioner
+    from rnnedge_export.captions.settings import DecoderSettings
 
     recipe, settings, preprocess = run.recipe, run.recipe.quantize, run.recipe.preprocess()
     vocabulary = Vocabulary(tuple(run.result.labels))
@@ -126,10 +126,10 @@ def quantize_captions(
 
 
 def held_out(run: Run) -> CaptionSet:
-    """The test split; where the data have none, ``val``."""
+    """The test split; where the data have none, ``val``. One that is there but cannot be read is an error."""
     try:
         return recipe_captions(run.recipe, "test", strict=run.strict)
-    except InputError:
+    except MissingSplitError:
         return recipe_captions(run.recipe, "val", strict=run.strict)
 
 

@@ -18,6 +18,8 @@ use_backend()
 
 import keras  # noqa: E402 - the backend is chosen first
 
+SIDES = ("left", "right")  # words that are wrong of a photo's mirror image
+
 
 class Sentences:
     """Every sentence of a set as a row of word numbers.
@@ -25,11 +27,16 @@ class Sentences:
     Attributes:
         tokens: int32 ``[M, length + 2]``, ``START w1 ... wn END PAD ...``.
         of: int64 ``[M]``, the image of each.
+        lengths: int64 ``[M]``, of each with its marks.
+        sided: bool ``[M]``, whether it has one of :data:`SIDES`.
     """
 
     def __init__(self, captions: CaptionSet, vocabulary: Vocabulary, length: int) -> None:
         self.tokens = encode([s for row in captions.captions for s in row], vocabulary, length + 2)
         self.of = np.repeat(np.arange(len(captions)), [len(row) for row in captions.captions])
+        self.lengths = (self.tokens != PAD).sum(axis=1)
+        known = [word for word in vocabulary.ids(SIDES) if word != UNKNOWN]
+        self.sided = np.isin(self.tokens, known).any(axis=1)
 
     def __len__(self) -> int:
         return len(self.of)
@@ -57,17 +64,22 @@ class CaptionBatches(keras.utils.PyDataset):
     """The batches of one epoch, every sentence once: ``((images, words), next words, weights)``.
 
     Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
-    end with END; weights float32 ``[B, L]`` are 0 behind it. Order and augmentation are a pure function of (seed,
-    epoch, index); sentences that do not fill the last batch wait for another epoch's order.
+    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence. Order and
+    augmentation are a pure function of (seed, epoch, index); sentences that do not fill the last batch wait for another
+    epoch's order.
 
     Args:
         captions, preprocess: the images.
         sentences: theirs.
         batch_size: sentences a batch; all of them where there are fewer.
-        grids: what an encoder that does not learn gives for each image, ``[N, rows, columns, C]``.
+        grids, mirrored: what an encoder that does not learn gives for each image, and for its mirror image,
+            ``[N, rows, columns, C]``.
         augment: random changes of the images, or None.
+        flip: show half of the images mirrored, left for right, but those whose sentence names a side.
         word_dropout: share of the words read that become UNKNOWN, so that the image counts for more (Bowman et al.
             2016, https://arxiv.org/abs/1511.06349).
+        pool: of so many batches the sentences are sorted by length, so that each has some of about one length and few
+            steps go into padding.
         seed, epoch: name the order and the draws.
         start: batches of this epoch to leave out at its beginning, when it is resumed.
     """
@@ -80,8 +92,11 @@ class CaptionBatches(keras.utils.PyDataset):
         batch_size: int,
         *,
         grids: np.ndarray | None = None,
+        mirrored: np.ndarray | None = None,
         augment: Augment | None = None,
+        flip: bool = False,
         word_dropout: float = 0.0,
+        pool: int = 1,
         seed: int = 0,
         epoch: int = 0,
         start: int = 0,
@@ -89,14 +104,18 @@ class CaptionBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__(**kwargs)
         self._inputs, self._preprocess = ImageInputs(captions, preprocess), preprocess
-        self._sentences, self._grids = sentences, grids
+        # A column more, see `_longest`.
+        self._tokens = np.pad(sentences.tokens, ((0, 0), (0, 1)), constant_values=PAD)
+        self._sentences, self._grids, self._mirrored = sentences, grids, mirrored
         self._size = min(batch_size, len(sentences))
         self._start = start
-        self._order = np.random.default_rng([seed, epoch, 1]).permutation(len(sentences))
+        self._order = self._drawn_order(np.random.default_rng([seed, epoch, 1]), pool)
         self._augment = augment if augment else None
         self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
-        drawn = np.random.default_rng([seed, epoch, 2]).random(sentences.tokens.shape)
-        self._dropped = (drawn < word_dropout) & (sentences.tokens >= len(SPECIALS)) if word_dropout else None
+        mirrors = np.random.default_rng([seed, epoch, 3]).random(len(sentences)) < 0.5
+        self._flipped = mirrors & ~sentences.sided & flip
+        drawn = np.random.default_rng([seed, epoch, 2]).random(self._tokens.shape)
+        self._dropped = (drawn < word_dropout) & (self._tokens >= len(SPECIALS)) if word_dropout else None
 
     count = staticmethod(Batches.count)
 
@@ -104,21 +123,42 @@ class CaptionBatches(keras.utils.PyDataset):
         return self.count(len(self._sentences), self._size) - self._start
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
-        first = (self._start + index) * self._size
-        chosen = self._order[first : first + self._size]
-        words = self._sentences.tokens[chosen]
+        chosen = self._order[self._start + index]
+        words = self._tokens[chosen, : self._longest(self._start + index)]
         after = words[:, 1:]
         weights = (after != PAD).astype(np.float32)
         before = words[:, :-1]
         if self._dropped is not None:
-            before = np.where(self._dropped[chosen, :-1], np.int32(UNKNOWN), before)
+            before = np.where(self._dropped[chosen, : before.shape[1]], np.int32(UNKNOWN), before)
         return (self._images(chosen), before), after, weights
 
+    def _longest(self, number: int) -> int:
+        """The columns of an epoch's batch ``number``: even for the even ones, odd for the others.
+
+        Keras on TensorFlow takes the shape of all batches from its first two, so these must not be of one length.
+        """
+        longest = int(self._sentences.lengths[self._order[number]].max())
+        return longest + (longest - number) % 2
+
+    def _drawn_order(self, rng: np.random.Generator, pool: int) -> np.ndarray:
+        """The sentences of each batch, ``[batches, B]``."""
+        count = self.count(len(self._sentences), self._size)
+        drawn = rng.permutation(len(self._sentences))[: count * self._size]
+        if pool == 1:
+            return drawn.reshape(count, self._size)
+        pools = np.split(drawn, range(pool * self._size, len(drawn), pool * self._size))
+        alike = [each[np.argsort(self._sentences.lengths[each], kind="stable")] for each in pools]
+        return rng.permutation(np.concatenate(alike).reshape(count, self._size))
+
     def _images(self, chosen: np.ndarray) -> np.ndarray:
-        of = self._sentences.of[chosen]
+        of, flipped = self._sentences.of[chosen], self._flipped[chosen]
         if self._grids is not None:
-            return self._grids[of].astype(np.float32)
+            grids = self._grids[of]
+            if self._mirrored is not None:
+                grids[flipped] = self._mirrored[of[flipped]]
+            return grids.astype(np.float32)
         pixels = self._inputs.pixels(of)
+        pixels[flipped] = pixels[flipped, :, ::-1]
         if self._augment is not None and self._draws is not None:
             for row, draw in enumerate(self._draws[chosen]):
                 pixels[row] = self._augment.apply(pixels[row], draw)

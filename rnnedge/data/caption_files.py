@@ -19,7 +19,7 @@ import cv2
 
 from rnnedge.data.captions import CaptionSet
 from rnnedge.data.folder import END_MARKS, TEST, VAL, ImageFiles
-from rnnedge.data.split import check_split, split_by_hash
+from rnnedge.data.split import MissingSplitError, check_split, split_by_hash
 from rnnedge_device.errors import InputError
 
 FLICKR_PHOTOS = ("Flicker8k_Dataset", "Flickr8k_Dataset")
@@ -133,7 +133,8 @@ def _join(spec: str, split: str, photos: dict[str, Path], rows: Iterable[Row], s
         log.warning("skipped %d of %s, first %s", len(where), what, where[0])
     skipped = tuple(f"{what}: {where}" for what in left_out for where in left_out[what])
     if not names:
-        raise InputError(
+        problem = InputError if photos else MissingSplitError
+        raise problem(
             f"data={spec}: split {split!r} has no photos with captions ({len(photos)} listed"
             f"{f', {len(skipped)} photos and captions skipped, first {skipped[0]}' if skipped else ''})"
         )
@@ -167,6 +168,8 @@ def _flickr_names(texts: Path, split: str) -> set[str]:
     """The photos of an official split."""
     files = {part: texts / f"Flickr_8k.{name}Images.txt" for part, name in FLICKR_SPLITS.items()}
     lists = [file for file in files.values() if file.is_file()] if split == "all" else [files[split]]
+    if split != "all" and not files[split].is_file():
+        raise MissingSplitError(f"{files[split]}: there is no such file")
     return {line.strip() for file in lists or files.values() for line in _read(file).split("\n")} - {""}
 
 

@@ -81,6 +81,7 @@ def load_captions(spec: str, split: str = "train", *, strict: bool = False) -> C
             a count.
 
     Raises:
+        MissingSplitError: the set has no such split.
         InputError: unknown name, missing file, a line that cannot be understood, or nothing left.
     """
     check_split(split)

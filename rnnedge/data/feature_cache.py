@@ -20,21 +20,25 @@ from rnnedge_device.preprocess import Preprocess
 _AT_ONCE = 32
 
 
-def cached_grids(encoder: Any, captions: CaptionSet, preprocess: Preprocess) -> np.ndarray:
+def cached_grids(
+    encoder: Any, captions: CaptionSet, preprocess: Preprocess, *, mirrored: bool = False
+) -> np.ndarray:
     """The encoder's grids, float16 ``[N, rows, columns, C]``, read from the disk as they are needed.
 
     Args:
         encoder: a Keras model, float32 ``[B, h, w, c]`` to ``[B, rows, columns, C]``.
+        mirrored: of the images' mirror images, left for right.
     """
     inputs = ImageInputs(captions, preprocess)
-    file = default_cache() / f"features-{_key(encoder, inputs, preprocess)}.npy"
+    file = default_cache() / f"features-{_key(encoder, inputs, preprocess)}{'-mirrored' * mirrored}.npy"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(file) as temporary:
             shape = (len(inputs), *encoder.output_shape[1:])
             grids = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
             for rows in _slices(len(inputs)):
-                grids[rows] = np.asarray(encoder.predict_on_batch(inputs[rows]))
+                x = inputs[rows][:, :, ::-1] if mirrored else inputs[rows]
+                grids[rows] = np.asarray(encoder.predict_on_batch(x))
             grids.flush()
             del grids
     return np.load(file, mmap_mode="r")

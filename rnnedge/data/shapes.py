@@ -107,10 +107,11 @@ class Drawing:
 
 
 class Drawings(Sequence[NDArray[np.uint8]]):
-    """Pictures drawn anew each time they are asked for."""
+    """Pictures drawn when they are first asked for, and kept: drawing took a fifth of a training step."""
 
     def __init__(self, drawings: list[Drawing]) -> None:
         self._drawings = drawings
+        self._drawn: dict[int, NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
         return len(self._drawings)
@@ -118,7 +119,10 @@ class Drawings(Sequence[NDArray[np.uint8]]):
     def __getitem__(self, item: Any) -> Any:
         if isinstance(item, slice):
             return Drawings(self._drawings[item])
-        return self._drawings[item].draw()
+        number = range(len(self))[item]
+        if number not in self._drawn:
+            self._drawn[number] = self._drawings[number].draw()
+        return self._drawn[number].copy()
 
 
 def load_shapes(split: str) -> CaptionSet:

@@ -13,6 +13,10 @@ from rnnedge_device.errors import InputError
 SPLITS = ("train", "val", "test", "all")
 
 
+class MissingSplitError(InputError):
+    """A split that a data set does not have; one that cannot be read is another error."""
+
+
 def check_split(split: str) -> None:
     """Refuse a split's name that is not one of :data:`SPLITS`."""
     if split not in SPLITS:

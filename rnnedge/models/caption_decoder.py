@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rnnedge.backend import use_backend
 from rnnedge.models.recurrent import recurrent_layer
 
@@ -160,16 +162,28 @@ class CaptionDecoder(keras.layers.Layer):
 
     def _attended(self, features: Any, x: Any, training: bool | None) -> Any:
         """The recurrent layers over the words, each step with what attention sees: ``[B, L, units]``."""
-        keys = self.keys(features)
-        states: list[Any] = self._initial(features)
-        outputs = []
-        for step in range(x.shape[1]):
-            query = self.query(states[-1][0]) + self.ask(x[:, step])
+        keys, asked, units = self.keys(features), self.ask(x), self.settings["units"]
+        # The loop may hold no random state: what is dropped between two layers is drawn before it.
+        ones = ops.tile(ops.ones_like(x[..., :1]), (1, 1, units))
+        masks = [self.drop(ones, training=training) for _ in self.recurrent[1:]]
+        # One array, for a scan of several of unknown length fails in Keras on TensorFlow.
+        parts = [x, asked, *masks]
+        cuts = np.cumsum([part.shape[-1] for part in parts])[:-1].tolist()
+
+        def step(carried: tuple, given: Any) -> tuple:
+            states = carried[1]
+            word, ask, *kept = ops.split(given, cuts, axis=-1)
+            query = self.query(states[-1][0]) + ask
             energies = self.energy(ops.tanh(keys + ops.expand_dims(query, 1)))  # [B, P, 1]
-            seen = ops.sum(ops.softmax(energies, axis=1) * features, axis=1)
-            y = x[:, step] + seen
+            seen = ops.matmul(ops.softmax(ops.moveaxis(energies, 1, 2), axis=-1), features)[:, 0]
+            y, after = word + seen, []
             for index, layer in enumerate(self.recurrent):
-                y, states[index] = layer.cell(y, states[index], training=training)
-                y = self.drop(y, training=training)
-            outputs.append(y + self.drop(self.glimpse(seen), training=training))
-        return ops.stack(outputs, axis=1)
+                y = y * kept[index - 1] if index else y
+                y, state = layer.cell(y, states[index], training=training)
+                after.append(state)
+            return (seen, after), (seen, after)
+
+        start: tuple = ops.zeros_like(features[:, 0]), self._initial(features)
+        _, (seen, states) = ops.scan(step, start, ops.moveaxis(ops.concatenate(parts, axis=-1), 1, 0))
+        y = self.drop(states[-1][0], training=training) + self.drop(self.glimpse(seen), training=training)
+        return ops.moveaxis(y, 0, 1)

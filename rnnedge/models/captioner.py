@@ -19,7 +19,6 @@ def captioner(
     input_shape: Sequence[int],
     words: int,
     *,
-    length: int = 20,
     encoder: str = "cnn",
     image: str = "first",
     cell: str = "lstm",
@@ -34,7 +33,7 @@ def captioner(
     weights: str = "",
     name: str = "captioner",
 ) -> keras.Model:
-    """Build the model. Inputs float32 ``[B, h, w, c]`` and int32 ``[B, length]``, output logits ``[B, length, words]``.
+    """Build the model. Inputs float32 ``[B, h, w, c]`` and int32 ``[B, L]``, output logits ``[B, L, words]``.
 
     It is a chain: ``encoder`` (pixels to a grid ``[B, rows, columns, C]``), ``projection`` (the grid, or its average,
     through a 1x1 convolution and batch normalisation to ``embedding`` features), ``decoder``
@@ -43,7 +42,6 @@ def captioner(
     Args:
         input_shape: ``(h, w, c)`` of a preprocessed image; c is 1 (grey) or 3 (colour).
         words: of the vocabulary.
-        length: words of a sentence that training reads.
         encoder: ``cnn`` (small, of ours), ``mobilenet_v2``, ``mobilenet_v3`` (small), ``efficientnet_lite`` or
             ``resnet50``.
         image: how the image enters the decoder: ``first``, ``state`` or ``attention``.
@@ -59,7 +57,6 @@ def captioner(
     """
     shape = checked_shape(input_shape)
     for argument, value in (
-        ("length", length),
         ("units", units),
         ("layers", layers),
         ("attention", attention),
@@ -79,7 +76,7 @@ def captioner(
     projection = _projection(grid.output_shape[1:], embedding, places=image == "attention")
     decoder = CaptionDecoder(words, image, cell, units, layers, embedding, attention, dropout, name="decoder")
     pixels = keras.Input(shape, name="image")
-    tokens = keras.Input((length,), name="tokens", dtype="int32")
+    tokens = keras.Input((None,), name="tokens", dtype="int32")
     return keras.Model([pixels, tokens], decoder(projection(grid(pixels)), tokens), name=name)
 
 

@@ -113,8 +113,10 @@ class Train(Section):
 
     For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``word_dropout`` the
     share of words read that are hidden, ``scheduled_sampling`` the share of words that the model reads from itself in
-    the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. ``init`` is a finished
-    run whose weights are the beginning.
+    the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. Of ``length_pool``
+    batches the sentences are sorted by length, for less padding (not where a length tells what the image shows and the
+    encoder learns: its normalisation would see one kind at a time). ``init`` is a finished run whose weights are the
+    beginning.
     """
 
     epochs: Whole = 20
@@ -140,6 +142,7 @@ class Train(Section):
     keep: Literal["best", "last"] = "best"
     label_smoothing: Share = 0.0
     word_dropout: Share = 0.0
+    length_pool: Whole = 1
     scheduled_sampling: Share = 0.0
     encoder_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     init: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# What only one task knows; no keys: the whole section.
+# What not every task knows; no keys: the whole section.
 ONLY: dict[str, dict[str, tuple[str, ...]]] = {
     "clips": {
         "clip": (),
@@ -15,8 +15,16 @@ ONLY: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "captions": {
         "caption": (),
+        "augment": ("flip",),
         "quantize": ("samples",),
-        "train": ("label_smoothing", "word_dropout", "scheduled_sampling", "encoder_rate", "init"),
+        "train": (
+            "label_smoothing",
+            "word_dropout",
+            "length_pool",
+            "scheduled_sampling",
+            "encoder_rate",
+            "init",
+        ),
     },
 }
 KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}
@@ -25,8 +33,11 @@ KIND = {"classify": "row_rnn", "clips": "clip_rnn", "captions": "captioner"}
 def of_other_tasks(task: str) -> dict[str, Any]:
     """The sections and keys that a recipe of ``task`` does not have: ``{section: {keys}, or True for all}``."""
     found: dict[str, Any] = {}
+    shared = ONLY.get(task, {})
     for owner, sections in ONLY.items():
         if owner != task:
             for section, keys in sections.items():
-                found[section] = {*found.get(section, ()), *keys} or True
+                strange = {*keys} - {*shared.get(section, ())}
+                if strange or not keys:
+                    found[section] = {*found.get(section, ()), *strange} or True
     return found

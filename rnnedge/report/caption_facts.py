@@ -141,7 +141,7 @@ def _as_form(value: Any) -> Any:
 
 
 class DecoderFacts(Facts):
-    """What the decoder is made of; see ``rnnedge_export.captions.decoder.DecoderSettings``."""
+    """What the decoder is made of; see ``rnnedge_export.captions.settings.DecoderSettings``."""
 
     words: Whole
     image: Literal["first", "state", "attention"]

@@ -26,7 +26,5 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
         classes: of the labels, or words of the vocabulary.
     """
     options = recipe.model.model_dump(exclude={"kind", "freeze"})
-    if recipe.task == "captions":
-        options["length"] = recipe.caption.length + 1  # START or a word in front of each
     with seeded(recipe.train.seed):
         return _MAKERS[recipe.task](recipe.preprocess().shape, classes, **options)

@@ -58,12 +58,15 @@ class CaptionProblem(Problem):
         )
         self.steps = CaptionBatches.count(len(self._sentences), recipe.train.batch_size)
         self.kept = self._built()
-        self._grids: dict[str, np.ndarray | None] = {"train": None, "val": None}
+        self._grids: dict[str, np.ndarray | None] = {"train": None, "val": None, "mirrored": None}
         if recipe.model.freeze:
             encoder = self.kept.get_layer("encoder")
             self._grids = {
                 "train": cached_grids(encoder, self._train, self._preprocess),
                 "val": cached_grids(encoder, self._val, self._preprocess),
+                "mirrored": cached_grids(encoder, self._train, self._preprocess, mirrored=True)
+                if recipe.augment.flip
+                else None,
             }
         self._scored = self._behind_encoder(self.kept)
 
@@ -129,8 +132,11 @@ class CaptionProblem(Problem):
             self._sentences,
             t.batch_size,
             grids=self._grids["train"],
+            mirrored=self._grids["mirrored"],
+            flip=self.recipe.augment.flip,
             augment=None if self._frozen else self.recipe.augmentation(),
             word_dropout=t.word_dropout,
+            pool=t.length_pool,
             seed=t.seed,
             epoch=epoch,
             start=start,

@@ -32,7 +32,7 @@ def subject(image: str, cell: str, layers: int = 1, encoder: str = "cnn", side: 
     options = {"filters": [8, 12]} if encoder == "cnn" else {"alpha": 0.35}
     sizes = {"units": 20, "layers": layers, "embedding": 16, "attention": 8}
     shape, kind = (side, side + 1, 3), {"image": image, "cell": cell, "encoder": encoder}
-    model = captioner(shape, WORDS, length=LENGTH, **kind, **sizes, **options)
+    model = captioner(shape, WORDS, **kind, **sizes, **options)
     random = np.random.default_rng(2)
     pictures = random.uniform(-1, 1, (PICTURES, *shape)).astype(np.float32)
     for layer in model._flatten_layers():

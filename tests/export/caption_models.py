@@ -9,8 +9,8 @@ import numpy as np
 
 from rnnedge.models.captioner import captioner, encoder_of
 from rnnedge_device.vocabulary import END, PAD, SPECIALS, START, Vocabulary
-from rnnedge_export.captions.decoder import DecoderSettings
 from rnnedge_export.captions.qat import quantize_captioner
+from rnnedge_export.captions.settings import DecoderSettings
 
 WORDS, LENGTH, SIDE = 24, 7, 24
 VOCABULARY = Vocabulary((*SPECIALS, *(f"word{i}" for i in range(WORDS - len(SPECIALS)))))
@@ -22,7 +22,6 @@ def model(image: str, cell: str, layers: int = 1) -> Any:
     built = captioner(
         (SIDE, SIDE, 3),
         WORDS,
-        length=LENGTH + 1,
         image=image,
         cell=cell,
         layers=layers,

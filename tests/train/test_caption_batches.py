@@ -1,5 +1,7 @@
 """Batches of captioned images: pairs stay pairs, padding weighs nothing, an epoch is a function of its seed."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -64,10 +66,43 @@ def test_every_sentence_comes_once_with_its_own_picture():
 
 
 def test_shapes_and_types():
-    (images, before), after, weights = batches()[0]
-    assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
-    assert (before.shape, after.shape, weights.shape) == ((3, 5), (3, 5), (3, 5))
-    assert before.dtype == after.dtype == np.int32
+    found = [batches()[i] for i in range(3)]
+    for (images, before), after, weights in found:
+        assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
+        longest = int(weights.sum(axis=1).max())
+        assert before.shape == after.shape == weights.shape
+        assert before.shape[1] - longest in (0, 1)  # hardly a step is padding for all
+        assert before.dtype == after.dtype == np.int32
+    # Keras on TensorFlow would take one length of the first two for that of all.
+    lengths = [after.shape[1] for _, after, _ in found]
+    assert all(one != other for one, other in pairwise(lengths))
+    assert batches(start=1)[0][1].shape[1] == lengths[1]
+
+
+def test_a_batch_holds_sentences_of_one_length():
+    part = batches(captions(5), size=5, pool=2)
+    assert len(set(seen(part))) == 10
+    ends = [set(part[i][2].sum(axis=1)) for i in range(2)]
+    assert sorted(ends, key=max) == [{2.0}, {4.0}]  # a number, or three words, and END
+
+
+def test_half_of_the_pictures_are_mirrored_but_where_words_name_a_side():
+    sides = ("right", "left")
+    pictures = [np.tile(np.arange(12, dtype=np.uint8)[:, None] * 20, (9, 1, 3)) for _ in range(64)]
+    texts = [(sides[i % 2],) if i < 32 else ("one",) for i in range(64)]
+    data = CaptionSet(pictures, texts, [str(i) for i in range(64)], "ramps", "train")
+    words = Vocabulary((*SPECIALS, *sides, "one"))
+    part = CaptionBatches(data, PIXELS, Sentences(data, words, 2), 64, flip=True, seed=1)
+    (images, _), after, _ = part[0]
+    falling = images[:, 0, 0, 0] > images[:, 0, -1, 0]
+    one = after[:, 0] == words.ids(["one"])[0]
+    assert not falling[~one].any()
+    assert 5 < falling[one].sum() < 27
+    grids = np.zeros((64, 1, 1, 1), np.float16)
+    seen = CaptionBatches(
+        data, PIXELS, Sentences(data, words, 2), 64, grids=grids, mirrored=grids + 1, flip=True, seed=1
+    )[0][0][0]
+    assert np.array_equal(seen[:, 0, 0, 0] == 1, falling)
 
 
 def test_pictures_are_read_when_they_are_needed():

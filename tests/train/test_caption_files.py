@@ -7,8 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from rnnedge.captions.quantize import held_out
 from rnnedge.data.caption_files import load_caption_csv, load_coco_captions, load_flickr8k, looks_whole
 from rnnedge.data.captions import load_captions
+from rnnedge.recipes import load_recipe
+from rnnedge.runs import Run
 from rnnedge_device.errors import InputError, SourceError
 
 SPLITS = ("train", "val", "test")
@@ -108,6 +111,22 @@ def test_flickr8k_without_a_list_says_which(tmp_path):
     with pytest.raises(InputError, match=r"Flickr_8k\.testImages\.txt: there is no such file"):
         load_flickr8k(root, "test")
     assert len(load_flickr8k(root, "all")) == 18
+
+
+def test_val_is_held_out_where_there_is_no_test_split_alone(tmp_path):
+    root = flickr(tmp_path)
+
+    def found(strict=False):
+        recipe = load_recipe("flickr8k", [f"data.name=flickr8k:{root}"])
+        return held_out(Run(tmp_path, recipe, None, strict)).split
+
+    assert found(strict=True) == "test"
+    (root / "Flicker8k_Dataset" / "photo_20.jpg").write_bytes(b"")
+    assert found() == "test"
+    with pytest.raises(InputError, match=r"damaged photo: 1 of them, first .*photo_20\.jpg"):
+        found(strict=True)
+    (root / "Flickr8k_text" / "Flickr_8k.testImages.txt").unlink()
+    assert found(strict=True) == "val"
 
 
 def test_the_real_flickr8k(real_data):

@@ -107,6 +107,19 @@ def test_the_cache_holds_what_the_encoder_says(folder, tmp_path):
     other.set_weights([w + 0.1 for w in encoder.get_weights()])
     assert not np.allclose(cached_grids(other, data, preprocess), grids, atol=1e-2)
     assert len(list((tmp_path / "cache").iterdir())) == 2
+    mirrored = cached_grids(encoder, data, preprocess, mirrored=True)
+    turned = np.stack([preprocess(np.ascontiguousarray(image[:, ::-1])) for image in data.images])
+    assert np.allclose(mirrored, np.asarray(encoder(turned)), atol=1e-2)
+
+
+def test_a_frozen_encoder_sees_mirrored_pictures_too(folder, tmp_path):
+    problem = CaptionProblem(recipe(folder, **{"model.freeze": True, "augment.flip": True}))
+    problem.model()
+    plain, mirrored = problem._grids["train"], problem._grids["mirrored"]
+    (grids, _), _, _ = problem.batches(0, 0)[0]
+    shown = [any(np.allclose(grid, kept) for kept in mirrored) for grid in grids]
+    assert 0 < np.mean(shown) < 1
+    assert all(any(np.allclose(grid, kept) for kept in plain) for grid in grids[~np.array(shown)])
 
 
 def test_a_run_begins_with_another_and_its_encoder_learns_more_slowly(folder, tmp_path):

@@ -8,7 +8,7 @@ from rnnedge.models import captioner, encoder_of, load_model
 from rnnedge.models.applications import application_encoder
 from rnnedge_device.errors import InputError
 
-SMALL = {"units": 12, "embedding": 10, "attention": 6, "filters": [4, 6], "length": 7}
+SMALL = {"units": 12, "embedding": 10, "attention": 6, "filters": [4, 6]}
 LARGE = {"input_shape": (32, 32, 3)}
 
 
@@ -123,7 +123,6 @@ def test_efficientnet_lite_is_the_published_one(tmp_path):
         ({"cell": "simple_rnn"}, ["cell='simple_rnn'", "lstm, gru"]),
         ({"encoder": "vgg"}, ["encoder='vgg'", "resnet50"]),
         ({"words": 4}, ["words=4", "at least 5"]),
-        ({"length": 0}, ["length=0"]),
         (
             {**LARGE, "encoder": "efficientnet_lite", "weights": "imagenet"},
             ["weights='imagenet'", "efficientnet_lite"],

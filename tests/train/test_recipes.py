@@ -30,10 +30,9 @@ def test_every_packaged_recipe_builds_its_model(name):
     assert recipe.task == ("classify" if name in ISSUE else "captions" if name in CAPTIONS else "clips")
     model = build_model(recipe, 10)
     if name in CAPTIONS:
-        length = recipe.caption.length + 1
         shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-        assert shapes == [recipe.preprocess().shape, (length,)]
-        assert model.output_shape == (None, length, 10)
+        assert shapes == [recipe.preprocess().shape, (None,)]
+        assert model.output_shape == (None, None, 10)
         return
     time = () if name in ISSUE else (None,)
     assert tuple(model.input_shape[1:]) == (*time, *recipe.preprocess().shape)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -16,37 +15,14 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from rnnedge_export.captions.attention import ATTENTION_SITES, attend, rounded_twice
+from rnnedge_export.captions.product import product
+from rnnedge_export.captions.settings import DecoderSettings
 from rnnedge_export.cells import Cell, Weights, cell_of, project
 from rnnedge_export.scheme import FIXED, weight_quantizer
 from rnnedge_export.sites import Sites, fixed_sites
 
 State = dict[str, tf.Tensor]
-
-
-@dataclass(frozen=True)
-class DecoderSettings:
-    """The shape of a decoder.
-
-    Args:
-        words: of the vocabulary.
-        image: ``first`` (features are the first input), ``state`` (they make the initial states) or ``attention``.
-        cell: ``lstm`` or ``gru`` (``reset_after``).
-        units, layers: of the recurrent network.
-        embedding: E of words and features; attention: A of the keys.
-    """
-
-    words: int
-    image: str
-    cell: str
-    units: int
-    layers: int
-    embedding: int
-    attention: int
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> DecoderSettings:
-        """Those of a trained decoder, which may have others, such as its dropout."""
-        return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
 
 class CaptionDecoder(tf_keras.layers.Layer):
@@ -95,22 +71,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
             f"{settings.cell}_{i}": Sites(self, cell.sites, fixed, f"{settings.cell}_{i}/")
             for i, cell in enumerate(self.cells)
         }
-        own = ["logits"]
-        if settings.image == "attention":
-            own += [
-                "features",
-                "pooled",
-                "keys",
-                "query",
-                "ask",
-                "asked",
-                "keyed",
-                "energy",
-                "seen",
-                "x",
-                "glimpse",
-                "y",
-            ]
+        own = ("logits", *(ATTENTION_SITES if settings.image == "attention" else ()))
         self._own = Sites(self, own, {name: FIXED[name] for name in ("tanh", "sigmoid")})
         self.built = True
 
@@ -136,6 +97,10 @@ class CaptionDecoder(tf_keras.layers.Layer):
     def weight_range(self, kernel: str) -> dict[str, tf.Variable]:
         """``{"min_var", "max_var"}`` of a matrix."""
         return self._ranges[kernel]
+
+    def bias_of(self, kernel: str) -> tf.Variable | None:
+        """What is added to a matrix's product, if anything is."""
+        return self._arrays.get(f"{kernel.removesuffix('kernel')}bias")
 
     def sites_of(self, layer: int | None = None) -> Sites:
         """The sites of a recurrent layer, or those outside of all."""
@@ -190,11 +155,11 @@ class CaptionDecoder(tf_keras.layers.Layer):
         context: State = {}
         if self.settings.image == "attention":
             features = self._q("features", features + w["places/kernel"])
-            context = {"features": features, "keys": self._q("keys", _product(features, "keys", w))}
+            context = {"features": features, "keys": self._q("keys", product(features, "keys", w))}
             features = self._q("pooled", tf.reduce_mean(features, axis=1))
         states = {}
         for name in self.state_names:
-            z = _product(features, f"start_{name}", w)
+            z = product(features, f"start_{name}", w)
             # At its site h saturates by itself, at about the same values.
             if self.mode in ("observed", "exact") and name[0] == "h":
                 z = tf.clip_by_value(z, -1.0, 1.0)
@@ -208,36 +173,13 @@ class CaptionDecoder(tf_keras.layers.Layer):
             x = self._q("x", x + seen)
         y, states = self._recur(x, state, w)
         if self.settings.image == "attention":
-            y = self._q("y", y + self._q("glimpse", _product(seen, "glimpse", w)))
+            y = self._q("y", y + self._q("glimpse", product(seen, "glimpse", w)))
         return y, {**state, **states}, looked
 
     def _attend(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, tf.Tensor]:
-        """Additive attention by the last state and the word read: weights ``[B, P]``, and what they see ``[B, E]``."""
-        places, size = state["keys"].shape[1:]
-        query = self._q("query", _product(state[f"h{len(self.cells) - 1}"], "query", w))
-        asked = self._q("asked", query + self._q("ask", _product(x, "ask", w)))
-        keyed = self._q("tanh", tf.tanh(self._q("keyed", state["keys"] + asked[:, tf.newaxis])))
-        energy = _product(tf.reshape(keyed, (-1, size)), "energy", w)
-        looked = self._q("sigmoid", tf.nn.softmax(self._q("energy", tf.reshape(energy, (-1, places)))))
-        seen = self._rounded_twice(tf.matmul(looked[:, tf.newaxis], state["features"]))
-        return looked, tf.reshape(self._q("seen", seen), (-1, self.settings.embedding))
-
-    def _rounded_twice(self, seen: tf.Tensor) -> tf.Tensor:
-        """What attention sees, as BATCH_MATMUL's int8 kernel rounds it before its last bits are shifted out.
-
-        The kernel multiplies its sums by a fixed-point number from 1/2 to 1, rounds, then shifts with a second rounding
-        (``MultiplyByQuantizedMultiplier``, tensorflow/lite/kernels/internal/common.cc): 8.494 becomes 8.5 becomes 9.
-        """
-        if self.mode != "device":
-            return seen
-        bounds = self._own.ranges["seen"]
-        step = (bounds["max_var"] - bounds["min_var"]) / 255
-        features = self._own.ranges["features"]
-        factor = (features["max_var"] - features["min_var"]) / 255 * self._own.scale("sigmoid") / step
-        unit = step / tf.pow(2.0, tf.floor(-tf.math.log(factor) / np.log(2.0)))
-        # The second rounding is the fake quantiser's; half-way cases go away from zero.
-        rounded = tf.round(seen / unit) * unit + tf.sign(seen) * unit * 0.01
-        return seen + tf.stop_gradient(rounded - seen)
+        """Attention by the last state and the word read: weights ``[B, P]``, and what they see ``[B, E]``."""
+        twice = partial(rounded_twice, sites=self._own) if self.mode == "device" else None
+        return attend(x, state[f"h{len(self.cells) - 1}"], state, w, self._q, twice)
 
     def _recur(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State]:
         """One step of all recurrent layers: ``[B, E]`` to ``[B, units]``, and their states."""
@@ -253,7 +195,7 @@ class CaptionDecoder(tf_keras.layers.Layer):
         return x, found
 
     def _logits(self, y: tf.Tensor, w: Weights) -> tf.Tensor:
-        return self._q("logits", _product(y, "logits", w))
+        return self._q("logits", product(y, "logits", w))
 
     def _weights(self, training: bool) -> Weights:
         """Every matrix as the mode has it, once for all steps."""
@@ -277,13 +219,3 @@ class CaptionDecoder(tf_keras.layers.Layer):
 
     def _at(self, sites: Sites, site: str, value: tf.Tensor) -> tf.Tensor:
         return value if self.mode == "exact" else sites(site, value, exact=self.mode == "observed")
-
-
-def _product(x: tf.Tensor, layer: str, w: Weights) -> tf.Tensor:
-    """``x [..., F]`` times the kernel of ``layer``, with its bias."""
-    kernel = w[f"{layer}/kernel"]
-    rows = tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel)
-    if f"{layer}/bias" in w:
-        rows = rows + w[f"{layer}/bias"]
-    batch = [-1 if size is None else size for size in x.shape[:-1]]
-    return tf.reshape(rows, (*batch, kernel.shape[1])) if x.shape.rank != 2 else rows

@@ -18,12 +18,13 @@ from rnnedge_device.vocabulary import START
 from rnnedge_export.annotate import quantization_model
 from rnnedge_export.auditing import AuditError, audit
 from rnnedge_export.calibration import calibrate
-from rnnedge_export.captions.decoder import CaptionDecoder, DecoderSettings
+from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.captions.encoder import Int8Encoder
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.graphs import SIGNATURES, trace
 from rnnedge_export.captions.quantized import Engines, QuantizedCaptioner
-from rnnedge_export.captions.scales import snap_products
+from rnnedge_export.captions.scales import snap_scales
+from rnnedge_export.captions.settings import DecoderSettings
 from rnnedge_export.compiled import describe
 from rnnedge_export.convert import TIME_LIMIT_S, ConversionError, Job, convert
 from rnnedge_export.finetune import Predictor
@@ -117,7 +118,7 @@ def quantize_captioner(
         seed=seed,
         report=report,
     )
-    snap_products(student)
+    snap_scales(student)
     data, forms, audits = _converted(quantised, student, io, time_limit_s)
     result = QuantizedCaptioner(data, forms, (int8, student), (twin, teacher))
     sentences = write(student, ours[:PARITY_IMAGES], tokens.shape[1] - 1)

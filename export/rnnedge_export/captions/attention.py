@@ -1,0 +1,57 @@
+"""Additive attention of a caption decoder over the places of an image, with its quantisation sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from rnnedge_export.captions.product import product
+from rnnedge_export.cells import Site, Weights
+from rnnedge_export.sites import Sites
+
+ATTENTION_SITES = tuple(
+    ["features", "pooled", "keys", "query", "ask", "asked", "keyed", "energy", "seen", "x", "glimpse", "y"]
+)
+
+
+def attend(
+    x: tf.Tensor,
+    h: tf.Tensor,
+    state: Mapping[str, tf.Tensor],
+    w: Weights,
+    q: Site,
+    twice: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Look at the image: weights of its places ``[B, P]``, and what they see ``[B, E]``.
+
+    Args:
+        x, h: the word that is read ``[B, E]`` and the state before ``[B, units]``; both say what to look for.
+        state: ``features [B, P, E]`` and their ``keys [B, P, A]``.
+        w: the matrices ``query``, ``ask`` and ``energy``.
+        q: quantises a value at a named site.
+        twice: rounds what is seen before its site does, see :func:`rounded_twice`.
+    """
+    places, size = state["keys"].shape[1:]
+    asked = q("asked", q("query", product(h, "query", w)) + q("ask", product(x, "ask", w)))
+    keyed = q("tanh", tf.tanh(q("keyed", state["keys"] + asked[:, tf.newaxis])))
+    energy = product(tf.reshape(keyed, (-1, size)), "energy", w)
+    looked = q("sigmoid", tf.nn.softmax(q("energy", tf.reshape(energy, (-1, places)))))
+    seen = tf.matmul(looked[:, tf.newaxis], state["features"])
+    return looked, tf.reshape(q("seen", twice(seen) if twice else seen), (-1, x.shape[-1]))
+
+
+def rounded_twice(seen: tf.Tensor, sites: Sites) -> tf.Tensor:
+    """What attention sees, as BATCH_MATMUL's int8 kernel rounds it before its last bits are shifted out.
+
+    The kernel multiplies its sums by a fixed-point number from 1/2 to 1, rounds, then shifts with a second rounding
+    (``MultiplyByQuantizedMultiplier``, tensorflow/lite/kernels/internal/common.cc): 8.494 becomes 8.5 becomes 9.
+    """
+    bounds, features = sites.ranges["seen"], sites.ranges["features"]
+    step = (bounds["max_var"] - bounds["min_var"]) / 255
+    factor = (features["max_var"] - features["min_var"]) / 255 * sites.scale("sigmoid") / step
+    unit = step / tf.pow(2.0, tf.floor(-tf.math.log(factor) / np.log(2.0)))
+    # The second rounding is the fake quantiser's; half-way cases go away from zero.
+    rounded = tf.round(seen / unit) * unit + tf.sign(seen) * unit * 0.01
+    return seen + tf.stop_gradient(rounded - seen)
