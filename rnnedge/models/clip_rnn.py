@@ -107,7 +107,14 @@ def clip_rnn(
         inner = row_encoder(shape, encoder_cell, encoder_units, rows_per_step)
     elif encoder == "cnn":
         inner = cnn_encoder(
-            shape, _checked_filters(filters), features, separable, first_stride, dropout, pool=pool, place=place
+            shape,
+            _checked_filters(filters),
+            features,
+            separable,
+            first_stride,
+            dropout,
+            pool=pool,
+            place=place,
         )
     else:
         inner = application_encoder(

@@ -21,17 +21,6 @@ from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.scene import SceneCut
 
 
-class ForegroundSection(Section):
-    """What has come into the room in place of the picture; see :class:`rnnedge_device.foreground.Foreground`."""
-
-    learn: Whole = 15
-    detail: Whole = 4
-    threshold: Above = 0.3
-    motion: Above = 0.12
-    floor: Above = 20.0
-    drift: Annotated[float, Field(ge=0)] = 0.0
-
-
 class Data(Section):
     """Which images or clips, and how they become the model's input (``rnnedge_device.preprocess``).
 
@@ -47,10 +36,27 @@ class Data(Section):
     std: Annotated[list[StrictFloat | StrictInt], Field(max_length=3)] = []
     invert: bool = False
     equalize: bool = False
-    foreground: ForegroundSection | None = None
     classes: dict[str, list[str]] = {}
     fold: Annotated[int, Field(ge=-1)] = -1
     folds: Annotated[int, Field(ge=0)] = 0
+
+
+class ForegroundSection(Section):
+    """What has come into the room in place of the picture; see :class:`rnnedge_device.foreground.Foreground`.
+
+    ``learn = 0``: the picture itself.
+    """
+
+    learn: Annotated[int, Field(ge=0)] = 0
+    detail: Whole = 4
+    threshold: Above = 0.3
+    motion: Above = 0.12
+    floor: Above = 20.0
+    drift: Annotated[float, Field(ge=0)] = 0.0
+
+    def spec(self) -> Foreground | None:
+        """The device's."""
+        return Foreground(**self.model_dump()) if self.learn else None
 
 
 class ClipSection(Section):
@@ -198,6 +204,7 @@ class Recipe(Section):
     name: str = "recipe"
     description: str = ""
     data: Data = Data()
+    foreground: ForegroundSection = ForegroundSection()
     clip: ClipSection = ClipSection()
     caption: CaptionSection = CaptionSection()
     model: Model = RowRnn()
@@ -224,7 +231,7 @@ class Recipe(Section):
             std=tuple(d.std),
             invert=d.invert,
             equalize=d.equalize,
-            foreground=Foreground(**d.foreground.model_dump()) if d.foreground else None,
+            foreground=self.foreground.spec(),
         )
 
     def augmentation(self) -> Augment:
@@ -265,9 +272,9 @@ class Recipe(Section):
             InputError: names the key, its value and what is allowed.
         """
         self.preprocess()
-        if self.data.foreground and self.clip.scene_cut:
+        if self.foreground.learn and self.clip.scene_cut:
             raise InputError(
-                "data.foreground, clip.scene_cut=True: a foreground is for a camera that does not move; must be false"
+                f"foreground.learn={self.foreground.learn}, clip.scene_cut=True: a foreground is for a camera that does not move; must be false"
             )
         if self.task == "clips":
             self.clip_augmentation()

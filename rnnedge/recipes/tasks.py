@@ -9,7 +9,8 @@ ONLY: dict[str, dict[str, tuple[str, ...]]] = {
     "clips": {
         "clip": (),
         "events": (),
-        "data": ("foreground", "classes", "fold", "folds"),
+        "data": ("classes", "fold", "folds"),
+        "foreground": (),
         "augment": ("flip", "upside_down", "trim", "extend", "jitter", "speed", "reverse"),
         "train": ("carry", "frame_weight", "whole_share", "with_val"),
     },

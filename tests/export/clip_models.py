@@ -59,7 +59,16 @@ def gated() -> keras.Model:
     return keras.Model(frame, L.GlobalAveragePooling2D()(x), name="gated")
 
 
-ENCODERS = {f.__name__: f for f in (rows, cnn, gated)}
+def placed() -> keras.Model:
+    """The mean and the maximum of what a convolution finds, and beside them where things are in the frame itself."""
+    frame = keras.Input(FRAME)
+    x = L.ReLU()(L.BatchNormalization()(L.Conv2D(6, 3, padding="same", use_bias=False)(frame)))
+    pooled = L.Concatenate()([L.GlobalAveragePooling2D()(x), L.GlobalMaxPooling2D()(x)])
+    place = L.Dense(5, activation="relu")(L.Flatten()(L.AveragePooling2D(2)(frame)))
+    return keras.Model(frame, L.Concatenate()([pooled, place]), name="placed")
+
+
+ENCODERS = {f.__name__: f for f in (rows, cnn, gated, placed)}
 
 
 def clip_model(

@@ -94,6 +94,30 @@ def test_dense_features_and_plain_convolutions():
     assert sizes[0, True] < sizes[5, True] < sizes[5, False]
 
 
+def test_what_and_where_are_told_apart():
+    """The pooled part does not change when the frame is moved, the place does."""
+    model = clip_rnn((16, 16, 2), 3, filters=(6,), first_stride=1, separable=False, pool="both", place=4)
+    encoder = model.get_layer("encoder").layer
+    assert encoder.output_shape == (None, 6 + 6 + 4)
+    frame = np.zeros((1, 16, 16, 2), np.float32)
+    frame[:, 3:6, 3:6] = 1
+    here, there = (np.asarray(encoder(np.roll(frame, shift, (1, 2)))) for shift in (0, 6))
+    assert np.allclose(here[:, :12], there[:, :12], atol=1e-6)
+    assert not np.allclose(here[:, 12:], there[:, 12:])
+
+
+def test_a_mask_passes_where_features_are_joined():
+    """Padding leaves batch statistics alone, behind a Concatenate as elsewhere."""
+    model = clip_rnn((8, 8, 1), 2, filters=(4,), separable=False, pool="both", place=3)
+    frames = np.random.default_rng(0).random((2, 4, 8, 8, 1), np.float32)
+    mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], bool)
+    encoder = model.get_layer("encoder")
+    padded = frames.copy()
+    padded[~mask] = 7.0
+    found = [np.asarray(encoder(x, training=True, mask=mask))[mask] for x in (frames, padded)]
+    assert np.allclose(*found, atol=1e-5)
+
+
 def test_without_recurrent_layers_it_has_no_memory():
     model = clip_rnn((8, 8, 1), 2, filters=[4], layers=0)
     x = clips(1, 6, 8, 8, 1)
@@ -166,6 +190,8 @@ def test_weights_that_do_not_fit_are_one_clear_error(weights, tmp_path):
         ({"length": 0}, ["length=0"]),
         ({"units": 0}, ["units=0"]),
         ({"layers": 1.5}, ["layers=1.5"]),
+        ({"pool": "max"}, ["pool='max'", "average, both"]),
+        ({"place": -1}, ["place=-1"]),
         ({"dropout": 1.0}, ["dropout=1.0"]),
         ({"encoder": "resnet"}, ["encoder='resnet'", "row_rnn, cnn, mobilenet_v2"]),
         ({"cell": "rnn"}, ["cell='rnn'", "simple_rnn, lstm, gru"]),

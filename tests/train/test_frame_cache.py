@@ -14,7 +14,9 @@ from rnnedge.data import ClipOptions
 from rnnedge.data.clips import frames_near
 from rnnedge.data.frame_cache import cache_videos, default_cache
 from rnnedge_device.errors import InputError
+from rnnedge_device.foreground import Foreground
 from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.rate import FramePicker
 from rnnedge_device.sources import open_source
 
 
@@ -46,6 +48,21 @@ def test_frames_are_picked_at_the_models_rate(tmp_path):
     assert 88 <= len(held.frames) <= 90  # a slower source's frames are held
     assert set(numbers(held.frames[:50])) >= set(range(24))
     assert np.all(np.diff(held.ts_ms) > 0)
+
+
+def test_a_foreground_is_the_streams_though_training_sees_frames_between(tmp_path):
+    """The same steps in the cache, which keeps every frame, and on a device, which takes every third alone."""
+    spec = Foreground(learn=2, detail=2)
+    preprocess = Preprocess((8, 12), foreground=spec)
+    path = film(tmp_path / "a.avi", 45, 15.0)
+    options = ClipOptions(fps=15.0, stride=3)
+    video = cached(path, tmp_path / "cache", preprocess, options)
+    assert video.frames.shape[0] == 45
+    picker, view = FramePicker(options.rate), preprocess.view()
+    with open_source(str(path)) as source:
+        expected = [view.pixels(frame.image) for frame in source if picker.take(frame.ts_ms)]
+    assert video.frames[:].shape == (15, 8, 12, 2)
+    assert np.array_equal(video.frames[:], np.stack(expected))
 
 
 def test_items_and_parts(tmp_path):

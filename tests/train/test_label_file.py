@@ -28,7 +28,7 @@ def label(root, rows=ROWS, head=HEAD):
 
 def load(root, head="last", background="", split="all", **more):
     more.setdefault("cache", root.parent / "cache")
-    options = ClipOptions(fps=10.0, head=head, background=background)
+    options = ClipOptions(fps=10.0, head=head, background=background, lead_ms=more.pop("lead_ms", 0.0))
     return load_clips(f"events:{root}", split, preprocess=PREPROCESS, clip=options, **more)
 
 
@@ -69,6 +69,17 @@ def test_whole_videos(sessions, head):
 def test_without_background_uncovered_frames_have_no_label(sessions):
     a = load(sessions, "every").clips[0]
     assert a.frame_labels.tolist() == [-1] * 3 + [0] * 5 + [2] * 3 + [-1] * 4 + [0] * 4 + [-1]
+
+
+def test_a_lead_shows_what_came_before(sessions):
+    clips = load(sessions, lead_ms=200.0)
+    assert numbers(clips.clips[0].frames[:]) == [1, 2, 3, 4, 5, 6, 7]
+    assert numbers(clips.clips[3].frames[:]) == list(range(10))  # nothing comes before the video
+    assert [(c.id, c.label, c.truths) for c in clips.clips] == [
+        (c.id, c.label, c.truths) for c in load(sessions).clips
+    ]
+    with pytest.raises(InputError, match="lead_ms"):
+        load(sessions, lead_ms=-1.0)
 
 
 def test_classes_gather_labels(sessions):
