@@ -274,7 +274,8 @@ class Recipe(Section):
         self.preprocess()
         if self.foreground.learn and self.clip.scene_cut:
             raise InputError(
-                f"foreground.learn={self.foreground.learn}, clip.scene_cut=True: a foreground is for a camera that does not move; must be false"
+                f"foreground.learn={self.foreground.learn}, clip.scene_cut=True: "
+                "a foreground is for a camera that does not move; must be false"
             )
         if self.task == "clips":
             self.clip_augmentation()
