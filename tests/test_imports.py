@@ -20,7 +20,7 @@ FORBIDDEN = {
     "rnnedge_export": {"rnnedge", "jax", "torch"},
     "rnnedge_device": {
         *("rnnedge", "rnnedge_export", "tensorflow", "tf_keras", "keras", "tensorflow_model_optimization"),
-        *("matplotlib", "pydantic", "jax", "torch", "sklearn", "rich", "jinja2"),
+        *("matplotlib", "jax", "torch", "sklearn", "rich", "jinja2"),
     },
 }
 

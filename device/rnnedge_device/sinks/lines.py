@@ -14,7 +14,7 @@ from typing import TextIO
 from rnnedge_device.classify import Prediction
 from rnnedge_device.events import Event
 from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks.sink import Sink
+from rnnedge_device.sinks.sink import FrameSink as Sink
 from rnnedge_device.source import Frame
 
 

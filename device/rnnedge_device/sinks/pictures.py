@@ -20,7 +20,7 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.events import Event
 from rnnedge_device.files import atomic_path
 from rnnedge_device.overlay import Overlay
-from rnnedge_device.sinks.sink import Sink
+from rnnedge_device.sinks.sink import FrameSink as Sink
 from rnnedge_device.source import Frame
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
