@@ -28,8 +28,8 @@ class ClipPrediction(Prediction):
         source: name of the stream.
         events: what began or ended with this step, see `EventDecoder.step`.
         running: labels of the events that go on.
-        reset: why the state began anew with this step: `start`, `gap`, `cut`, `demand`; "" where it was
-            carried over.
+        reset: why the state began anew with this step: `start`, `gap`, `cut`, `demand`, or what the source was
+            interrupted for; "" where it was carried over.
     """
 
     ts_ms: float
@@ -70,6 +70,19 @@ class ClipStream:
         """Begin anew with the next frame. Safe in a signal handler and from another thread."""
         self._demand = self._demand or "demand"
 
+    def set_rate(self, rate: float) -> None:
+        """Another number of steps a second than the bundle's, as for a device that is too slow for that one.
+
+        Raises:
+            InputError: `rate` is not above zero.
+        """
+        self._picker.set_rate(rate)
+
+    def interrupt(self, reason: str) -> list[Event]:
+        """The source is gone for a while: the ends of what ran. Its next frame begins anew, for that reason."""
+        self._demand = reason
+        return self._decoder.finish()
+
     def feed(self, frame: Frame) -> list[ClipPrediction]:
         """A frame of the source: no step where the model's rate passes it over, normally one, or several
         where the source is slower than the model.
@@ -77,7 +90,11 @@ class ClipStream:
         Raises:
             InputError: the image's dtype or shape is not a frame's.
         """
-        begin, ended = perf_counter_ns(), self._begin_on_demand()
+        begin = perf_counter_ns()
+        if frame.rate:
+            self.set_rate(frame.rate)
+        self._demand = frame.reset or self._demand
+        ended = self._begin_on_demand()
         if self._picker.gap(frame.ts_ms):
             ended += self._begin("gap")
         times = self._picker.steps(frame.ts_ms)

@@ -4,18 +4,18 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import Bundle
 from rnnedge_device.captioner import Captioner
-from rnnedge_device.classify import Classifier, Prediction
+from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError, SourceLostError
-from rnnedge_device.events import Event
 from rnnedge_device.interpreter import runtime_version
-from rnnedge_device.source import Frame, Source
+from rnnedge_device.source import Source
 from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
 from rnnedge_device.tally import Tally, distinct_names
@@ -64,12 +64,12 @@ def run_session(
             opened.enter_context(_usr1_resets(model.reset))
         try:
             with _ctrl_c_stops(sources, interrupted), contextlib.ExitStack() as stack:
-                outputs = []
+                outputs: list[sinks.Sink] = []
                 if jsonl:
-                    outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
+                    outputs.append(stack.enter_context(sinks.JsonLines(jsonl)))
                 outputs += _pictures(sources, show, save, stack)
                 if text:
-                    outputs.append(stack.enter_context(sinks.text_lines()))
+                    outputs.append(stack.enter_context(sinks.TextLines()))
                 try:
                     stream(sources, model, outputs, max_frames, tally)
                 except SourceLostError as problem:
@@ -129,34 +129,18 @@ def _pictures(
     sources: list[Source], show: bool, save: str | None, stack: contextlib.ExitStack
 ) -> list[sinks.Sink]:
     """A video and a window for each source."""
-    found = []
+    found: list[sinks.Sink] = []
     for number, (source, name) in enumerate(zip(sources, distinct_names(sources), strict=True), start=1):
-        own = []
+        makers: list[Callable[[], sinks.Sink]] = []
         if save:
             path = Path(save)
             path = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-            own.append(sinks.video_file(str(path), source.fps))
+            makers.append(partial(sinks.VideoFile, str(path), source.fps))
         if show:
-            own.append(sinks.window(f"rnnedge: {name}", source.stop))
-        if len(sources) == 1:
-            found += [stack.enter_context(picture) for picture in own]
-        else:
-            found += [sinks.of_source(name, _from_first_frame(picture, stack)) for picture in own]
+            makers.append(partial(sinks.Window, f"rnnedge: {name}", source.stop))
+        for make in makers:
+            found.append(stack.enter_context(make() if len(sources) == 1 else sinks.OfCamera(name, make)))
     return found
-
-
-def _from_first_frame(
-    picture: contextlib.AbstractContextManager[sinks.Sink], stack: contextlib.ExitStack
-) -> sinks.Sink:
-    """Opened when there is something to show: one source without frames must not cost the others their files."""
-    opened: list[sinks.Sink] = []
-
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if not opened:
-            opened.append(stack.enter_context(picture))
-        opened[0](frame, prediction, event)
-
-    return write
 
 
 @contextlib.contextmanager

@@ -19,11 +19,18 @@ class Frame:
         index: its number in the source, from 0; a gap is a dropped frame.
         ts_ms: milliseconds, never falling: the position in a video or in images of a given rate, else the
             time since the source was opened.
+        taken_s: when it was captured, by `time.monotonic`; 0 where it was not captured just now.
+        reset: why the model has to begin anew with it, such as `lost`; "" where it follows the frame before it.
+        rate: model steps a second from this frame on; 0 leaves the rate as it is.
     """
 
     image: NDArray[np.uint8]
     index: int
     ts_ms: float
+    taken_s: float = 0.0
+    # What a runner told the model together with the frame. It is part of the frame, so that a recording has it too.
+    reset: str = ""
+    rate: float = 0.0
 
 
 class Source(ABC):
