@@ -15,3 +15,7 @@ class SourceError(InputError):
 
 class SourceLostError(SourceError):
     """A live source that worked and then stopped: a failure while running, not bad input."""
+
+
+class SourceHungError(SourceLostError):
+    """A live source that gives no frame and does not end either."""

@@ -34,7 +34,8 @@ class Frame:
 
 
 class Source(ABC):
-    """Frames in order, once. A context manager that closes itself.
+    """Frames in order, once: opened by `open_source`, read with a deadline or iterated, closed. A context manager
+    that closes itself.
 
     Args:
         name: for messages and the summary.
@@ -52,6 +53,7 @@ class Source(ABC):
         self.name, self.fps = name, fps
         self.dropped = self.skipped = 0
         self.stopped = False
+        self._iterator: Iterator[Frame] | None = None
 
     @abstractmethod
     def frames(self) -> Iterator[Frame]:
@@ -60,6 +62,20 @@ class Source(ABC):
     def ready(self) -> bool:
         """Would the next frame (or the end) come without waiting? A live source may say no."""
         return True
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame; None at the end, and when stopped.
+
+        Args:
+            timeout_s: how long a live source may wait for it; any other gives what is next.
+
+        Raises:
+            SourceHungError: no frame came in time.
+            SourceLostError: a live source stopped delivering.
+        """
+        if self._iterator is None:
+            self._iterator = iter(self)
+        return next(self._iterator, None)
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames():

@@ -13,11 +13,11 @@ from tiny_captions import images as model_frames
 from watching import watch
 
 from rnnedge_device.bundle import Bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.interpreter import load_forms
 from rnnedge_device.scene import SceneCut
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 FPS, LENGTH = 10.0, 20  # frames a second, and of a scene

@@ -6,9 +6,9 @@ import cv2
 import pytest
 from watching import watch
 
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.errors import SourceLostError
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 

@@ -15,13 +15,13 @@ from watching import watch
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import read_bundle, write_bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.errors import InputError
 from rnnedge_device.event_lines import make_event
 from rnnedge_device.overlay import Overlay
 from rnnedge_device.sinks import Message
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.text_box import TextBox, plain
 
 

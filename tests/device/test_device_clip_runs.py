@@ -17,12 +17,12 @@ from watching import watch
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import Bundle, read_bundle, write_bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.golden import Golden
 from rnnedge_device.overlay import Overlay
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 # What the film's light does: (label, begin, end) in ms. A model of ten steps a second sees it a step late at most.
