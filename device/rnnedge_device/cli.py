@@ -77,7 +77,8 @@ def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **
     if not sources and not selftest:
         raise click.UsageError("give --source, --selftest, or both")
     loaded = read_bundle(bundle)
-    from rnnedge_device.session import check_options, run_session
+    from rnnedge_device.models import check_options
+    from rnnedge_device.session import run_session
 
     check_options(loaded, options["form"] if sources else None, options["beam"], options["interval_ms"])
     report: dict[str, Any] = {"bundle": bundle}

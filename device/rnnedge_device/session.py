@@ -3,18 +3,16 @@
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import Bundle
-from rnnedge_device.captioner import Captioner
-from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError, SourceLostError
 from rnnedge_device.interpreter import runtime_version
+from rnnedge_device.models import check_options, form_of, open_model
 from rnnedge_device.source import Source
 from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
@@ -54,7 +52,7 @@ def run_session(
         SourceLostError: a live source stopped delivering; files and summary are whole.
     """
     check_options(bundle, form, beam, interval_ms)
-    model = _open_model(bundle, form, threads, beam, interval_ms)
+    model = open_model(bundle, form, threads, beam, interval_ms)
     lost: SourceLostError | None = None
     interrupted: list[int] = []
     with contextlib.ExitStack() as opened:
@@ -80,49 +78,11 @@ def run_session(
                 raise
         finally:
             if tally.frames:
-                about = {"source": ", ".join(specs), "form": _form_of(model), "runtime": runtime_version()}
+                about = {"source": ", ".join(specs), "form": form_of(model), "runtime": runtime_version()}
                 report({**about, **tally.to_dict(), "interrupted": bool(interrupted)})
     if lost:
         raise lost
     return 130 if interrupted else 0
-
-
-def check_options(
-    bundle: Bundle, form: str | None = None, beam: int | None = None, interval_ms: float | None = None
-) -> None:
-    """Do the options mean anything to this bundle?
-
-    Raises:
-        InputError: `beam` or `interval_ms` where there are no captions, or `form` where there are.
-    """
-    task = bundle.manifest.task
-    if task != "captions":
-        for name, value in (("--beam", beam), ("--interval-ms", interval_ms)):
-            if value is not None:
-                raise InputError(f"{name} = {value:g}: is for captions; this is a bundle of task {task}")
-    elif form is not None:
-        raise InputError(
-            f"--form = {form!r}: captions are written by encode and decode together; leave it out"
-        )
-
-
-def _open_model(
-    bundle: Bundle, form: str | None, threads: int, beam: int | None, interval_ms: float | None
-) -> Classifier | ClipModel | Captioner:
-    spec = bundle.manifest.caption
-    if spec is not None:
-        given: dict[str, Any] = {"beam": beam, "interval_ms": interval_ms}
-        spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
-        return Captioner(replace(bundle, manifest=replace(bundle.manifest, caption=spec)), threads)
-    if bundle.manifest.clip is None:
-        return Classifier(bundle, form, threads)
-    return ClipModel(bundle, form or "step", threads)
-
-
-def _form_of(model: Classifier | ClipModel | Captioner) -> str:
-    if isinstance(model, Captioner):
-        return "+".join(form.name for form in model.forms)
-    return model.form.name
 
 
 def _pictures(
