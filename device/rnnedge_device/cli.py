@@ -57,6 +57,11 @@ Examples:
     help="Write the annotated frames to a video (.mp4, .avi); a further source to NAME-2, …",
 )
 @click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
+@click.option(
+    "--require-signature",
+    metavar="KEY.pub",
+    help="Refuse a bundle that is not signed with this key (rnnedge sign).",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
 @click.option(
     "--json",
@@ -64,7 +69,14 @@ Examples:
     is_flag=True,
     help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
 )
-def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **options: Any) -> int:
+def run(
+    bundle: str,
+    sources: tuple[str, ...],
+    as_json: bool,
+    selftest: bool,
+    require_signature: str | None,
+    **options: Any,
+) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
 
     A clip model carries its state from frame to frame; the signal USR1 makes every source begin anew. A caption
@@ -73,10 +85,11 @@ def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **
     """
     # Imported here, so that --help and a wrong option answer at once.
     from rnnedge_device.bundle import read_bundle
+    from rnnedge_device.signature import PublicKey
 
     if not sources and not selftest:
         raise click.UsageError("give --source, --selftest, or both")
-    loaded = read_bundle(bundle)
+    loaded = read_bundle(bundle, PublicKey.read(require_signature) if require_signature else None)
     from rnnedge_device.models import check_options
     from rnnedge_device.session import run_session
 

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ def _find_runtime() -> tuple[str, Any]:
 
 
 RUNTIME_NAME, _Interpreter = _find_runtime()
+_STDERR = threading.Lock()
 
 
 def runtime_version() -> str:
@@ -188,18 +190,20 @@ def _ports(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Port]:
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    # The runtime's C++ code announces its delegates on file descriptor 2, past sys.stderr.
-    try:
-        saved = os.dup(2)
-    except OSError:  # no stderr at all, as in some services
-        yield
-        return
-    try:
-        sys.stderr.flush()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    # The runtime's C++ code announces its delegates on file descriptor 2, past sys.stderr. One thread at a time: a
+    # second one would take the null device for stderr, and put it there for good.
+    with _STDERR:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no stderr at all, as in some services
+            yield
+            return
+        try:
+            sys.stderr.flush()
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 2)
+            os.close(null)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -194,9 +194,8 @@ def _problem(kind: type[BaseModel], error: Any, prefix: str = "") -> str:
 
 def _model_at(kind: type[BaseModel], place: list[str]) -> type[BaseModel]:
     """The section that a list of keys leads to."""
-    if kind is Config and place:
-        return {"runner": RunnerOptions, "camera": CameraOptions}.get(place[0], kind)
-    return kind
+    inner: dict[str, type[BaseModel]] = {"runner": RunnerOptions, "camera": CameraOptions}
+    return inner.get(place[0], kind) if kind is Config and place else kind
 
 
 def _allowed(kind: type[BaseModel]) -> str:
