@@ -1,7 +1,7 @@
 """From a source's frames to what is said about them: one path for files and for cameras."""
 
-import contextlib
 from collections.abc import Sequence
+from typing import Protocol
 
 from rnnedge_device.caption_stream import CaptionStream
 from rnnedge_device.caption_writer import CaptionWriter
@@ -12,7 +12,7 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.event_lines import event_line, lines_about
 from rnnedge_device.events import Event
 from rnnedge_device.sinks.message import Message
-from rnnedge_device.source import Frame, Source
+from rnnedge_device.source import Frame
 from rnnedge_device.stills import Stills
 
 Model = Classifier | ClipModel | Captioner
@@ -51,6 +51,10 @@ class Answers:
             found = [Message(self.camera, {}, frame, self._latest[1] if self._latest else None)]
         return predictions, found
 
+    def switch(self, fed: Fed) -> None:
+        """Another model answers from now on."""
+        self.fed = fed
+
     def interrupt(self, reason: str) -> list[Message]:
         """The source is gone for a while: what ran has ended, and its next frame begins anew."""
         return self._said([event_line(event, self._task) for event in self.fed.interrupt(reason)])
@@ -75,42 +79,36 @@ class Answers:
         ]
 
 
-def open_answers(
-    sources: Sequence[Source],
-    names: Sequence[str],
-    model: Model,
-    opened: contextlib.ExitStack,
-    tags: Sequence[Event] | None = None,
-) -> list[Answers]:
-    """One for each source, all through one model.
+class Flow(Protocol):
+    """What a stream has to know about where its frames come from: a `Source`, or a runner's capture."""
+
+    @property
+    def live(self) -> bool: ...
+    @property
+    def timed(self) -> bool: ...
+    @property
+    def stopped(self) -> bool: ...
+
+
+def open_stream(flow: Flow, name: str, model: Model, writer: CaptionWriter | None = None) -> Fed:
+    """One source's own stream through a model.
 
     Args:
-        names: of the sources, for messages.
-        opened: takes what has to be closed at the end.
-        tags: keys that every line of the source has as well.
+        flow: where the frames come from.
+        name: of the source, for messages.
+        writer: of captions, shared by all streams of the captioner.
 
     Raises:
-        InputError: several sources for a classifier, or images without times for a clip model.
+        InputError: images without times for a clip model.
     """
-    fed = _fed(sources, names, model, opened)
-    return [
-        Answers(name, one, model.manifest.task, tag)
-        for name, one, tag in zip(names, fed, tags or [{}] * len(names), strict=True)
-    ]
-
-
-def _fed(
-    sources: Sequence[Source], names: Sequence[str], model: Model, opened: contextlib.ExitStack
-) -> Sequence[Fed]:
     if isinstance(model, Captioner):
-        writer = opened.enter_context(CaptionWriter(model))
-        return [CaptionStream(writer, source, name) for source, name in zip(sources, names, strict=True)]
+        if writer is None or writer.captioner is not model:
+            raise InputError(f"source {name!r}: captions need the writer of their captioner")
+        return CaptionStream(writer, flow, name)
     if isinstance(model, Classifier):
-        return [Stills(model) for _ in sources]
-    for source in sources:
-        if not source.timed:
-            raise InputError(
-                f"source {source.name!r}: images without times: a clip model needs the rate of a film's "
-                "frames, as in FOLDER@12"
-            )
-    return [model.open_stream(name) for name in names]
+        return Stills(model)
+    if not flow.timed:
+        raise InputError(
+            f"source {name!r}: images without times: a clip model needs the rate of a film's frames, as in FOLDER@12"
+        )
+    return model.open_stream(name)

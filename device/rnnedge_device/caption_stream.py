@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from rnnedge_device.captioner import Caption
 from rnnedge_device.classify import Prediction
 from rnnedge_device.events import Event
 from rnnedge_device.scene import SceneDetector
-from rnnedge_device.source import Frame, Source
+from rnnedge_device.source import Frame
 from rnnedge_device.vocabulary import SPECIALS
+
+if TYPE_CHECKING:
+    from rnnedge_device.answers import Flow
 
 REASONS = ("start", "scene_cut", "interval", "image")
 # Times of a video are rounded: a frame at 1999.97 ms is the one at two seconds.
@@ -66,7 +69,7 @@ class CaptionStream:
         InputError: (`feed`) the image's dtype or shape is not a frame's, or the model gives NaN.
     """
 
-    def __init__(self, writer: CaptionWriter, source: Source, name: str = "") -> None:
+    def __init__(self, writer: CaptionWriter, source: "Flow", name: str = "") -> None:
         spec, words = writer.captioner.spec, writer.captioner.vocabulary.words[len(SPECIALS) :]
         self.name = name
         self._writer, self._source, self._interval_ms = writer, source, spec.interval_ms

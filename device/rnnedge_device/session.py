@@ -32,6 +32,7 @@ def run_session(
     jsonl: str | None = None,
     show: bool = False,
     save: str | None = None,
+    record: str | None = None,
     text: bool = False,
 ) -> int:
     """Run a bundle on sources until they end, or until Ctrl-C.
@@ -40,7 +41,7 @@ def run_session(
         specs: of the sources, as `open_source` takes them.
         report: called with the summary when it is over, after an error too, if there was a frame at all.
         beam, interval_ms: of captions, in place of the bundle's; None for the bundle's.
-        jsonl, save: files for lines and video; None for none.
+        jsonl, save, record: files for lines, video and raw frames; None for none.
         show: windows.
         text: lines for people on stdout.
 
@@ -65,7 +66,7 @@ def run_session(
                 outputs: list[sinks.Sink] = []
                 if jsonl:
                     outputs.append(stack.enter_context(sinks.JsonLines(jsonl)))
-                outputs += _pictures(sources, show, save, stack)
+                outputs += _of_sources(sources, show, save, record, stack)
                 if text:
                     outputs.append(stack.enter_context(sinks.TextLines()))
                 try:
@@ -85,22 +86,27 @@ def run_session(
     return 130 if interrupted else 0
 
 
-def _pictures(
-    sources: list[Source], show: bool, save: str | None, stack: contextlib.ExitStack
+def _of_sources(
+    sources: list[Source], show: bool, save: str | None, record: str | None, stack: contextlib.ExitStack
 ) -> list[sinks.Sink]:
-    """A video and a window for each source."""
+    """A video, a window and a recording for each source."""
     found: list[sinks.Sink] = []
     for number, (source, name) in enumerate(zip(sources, distinct_names(sources), strict=True), start=1):
         makers: list[Callable[[], sinks.Sink]] = []
         if save:
-            path = Path(save)
-            path = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-            makers.append(partial(sinks.VideoFile, str(path), source.fps))
+            makers.append(partial(sinks.VideoFile, _numbered(save, number), source.fps))
+        if record:
+            makers.append(partial(sinks.Recorder, _numbered(record, number), source.fps, source.timed))
         if show:
             makers.append(partial(sinks.Window, f"rnnedge: {name}", source.stop))
         for make in makers:
             found.append(stack.enter_context(make() if len(sources) == 1 else sinks.OfCamera(name, make)))
     return found
+
+
+def _numbered(path: str, number: int) -> str:
+    """Of the first source the path itself; of a further one such as `NAME-2`."""
+    return path if number == 1 else str(Path(path).with_stem(f"{Path(path).stem}-{number}"))
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from rnnedge_device.answers import Model, open_answers
+from rnnedge_device.answers import Answers, Model, open_stream
+from rnnedge_device.caption_writer import CaptionWriter
+from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import InputError, SourceLostError
 from rnnedge_device.sinks.sink import Sink
@@ -47,7 +49,11 @@ def stream(
     tags = [{"source": name} if len(sources) > 1 else {} for name in names]
     tally = tally or Tally(*sources)
     with contextlib.ExitStack() as opened:
-        answers = open_answers(sources, names, model, opened, tags)
+        writer = opened.enter_context(CaptionWriter(model)) if isinstance(model, Captioner) else None
+        answers = [
+            Answers(name, open_stream(one, name, model, writer), model.manifest.task, tag)
+            for one, name, tag in zip(sources, names, tags, strict=True)
+        ]
         for number, frame in _in_turns(sources, max_frames):
             if frame is not None:
                 predictions, messages = answers[number].feed(frame)

@@ -80,6 +80,16 @@ class Capture:
         if self._source is not None:
             self._source.stop()
 
+    def end(self, wait_s: float) -> None:
+        """After `stop`: wait for the thread, and tell the model that nothing follows, even if the thread hangs in a
+        driver."""
+        if self.thread.is_alive():
+            self.thread.join(wait_s)
+        elif self._source is not None:  # never started
+            self._source.close()
+        if self.thread.is_alive():
+            self.mailbox.put(End())
+
     def _run(self) -> None:
         try:
             while not self._stop.is_set() and self._once():
@@ -169,7 +179,7 @@ class Capture:
     def _recovered(self) -> None:
         away = f" after {time.monotonic() - self._lost_at:.1f} s" if self._lost_at is not None else ""
         self._status.health, self._lost_at = None, None
-        self._say("recovered", f"frames come again{away}", self._now_ms())
+        self._say("recovered", f"frames come again{away}", self.now_ms())
 
     def _failed(self, problem: SourceError) -> bool:
         if not self.live:
@@ -192,13 +202,13 @@ class Capture:
         if self._lost_at is None:
             self._lost_at = time.monotonic()
         if self._status.health != kind and not self._stop.is_set():
-            self._say(kind, detail, self._now_ms())
+            self._say(kind, detail, self.now_ms())
         self._status.state, self._status.health = "recovering", kind
 
     def _give_up(self, detail: str) -> None:
         self._status.state, self._status.health = "failed", "gave_up"
-        self._say("gave_up", detail, self._now_ms())
+        self._say("gave_up", detail, self.now_ms())
 
-    def _now_ms(self) -> float:
+    def now_ms(self) -> float:
         """The camera's time: of a live one it goes on without frames."""
         return (time.monotonic() - self._begin) * 1000 if self.live else self._ts_ms

@@ -15,7 +15,7 @@ class Section:
         name: the key in the config.
         module: inside `rnnedge_device`.
         model: the class of the options, a pydantic model, in `module` or in `options_module`.
-        factory: what is called as `factory(options, name)` to make the sink; "" where the runner does it itself.
+        factory: what is called to make it, in `module`: a sink as `factory(options, name)`.
         many: may there be several, `[[NAME]]`?
         options_module: where the options are, if elsewhere.
     """
@@ -23,7 +23,7 @@ class Section:
     name: str
     module: str
     model: str
-    factory: str = ""
+    factory: str
     many: bool = False
     options_module: str = ""
 
@@ -31,9 +31,10 @@ class Section:
         """The class of the options. InputError where a package that it needs is missing."""
         return self._find(self.options_module or self.module, self.model)
 
-    def make(self, options: Any, name: str) -> Any:
-        """The sink. InputError where a package that it needs is missing, or an option cannot be used."""
-        return self._find(self.module, self.factory)(options, name)
+    def make(self, *arguments: Any) -> Any:
+        """What the section is about, such as `make(options, name)` of a sink. InputError where a package that it needs
+        is missing, or an option cannot be used."""
+        return self._find(self.module, self.factory)(*arguments)
 
     def _find(self, module: str, attribute: str) -> Any:
         load_extra("pydantic", self.name)

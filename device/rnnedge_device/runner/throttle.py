@@ -41,6 +41,10 @@ class Throttle:
         """So long the thread computed for a camera."""
         self._loads.setdefault(camera, _Load()).busy_s += busy_s
 
+    def forget(self, camera: str) -> None:
+        """A camera is over."""
+        self._loads.pop(camera, None)
+
     def changes(self) -> Mapping[str, int]:
         """The camera whose rate is to change now, with how many times it is to be halved; mostly none."""
         now = self._clock()

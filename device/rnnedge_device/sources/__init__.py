@@ -65,8 +65,11 @@ def is_live(spec: str) -> bool:
     return is_url(spec) or CameraSpec.parse(spec) is not None
 
 
-def open_camera(spec: str) -> Source:
+def open_camera(spec: str, open_s: float = 20.0) -> Source:
     """A camera by index, path, name or URL, captured in a process of its own.
+
+    Args:
+        open_s: how long opening may take.
 
     Raises:
         SourceError: there is no such camera, or it cannot be opened.
@@ -74,7 +77,7 @@ def open_camera(spec: str) -> Source:
     camera = None if is_url(spec) else CameraSpec.parse(spec)
     if camera is not None and not camera.picamera:
         check_device(camera)  # without a process: the answer comes at once
-    return ProcessSource(spec)
+    return ProcessSource(spec, open_s=open_s)
 
 
 def device_of(spec: str) -> str | None:
