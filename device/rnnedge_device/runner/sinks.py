@@ -39,7 +39,7 @@ def make_sink(name: str, made_from: Any, fps: Callable[[str], float]) -> Sink:
     if isinstance(made_from, tuple):
         camera, path = made_from
         # The rate is known when the first frame is.
-        return BesideSink(OfCamera(camera, lambda: Recorder(path, fps(camera))), name)
+        return OfCamera(camera, lambda: BesideSink(Recorder(path, fps(camera)), name))
     if getattr(made_from, "path", None) == "-":
         return BesideSink(JsonLines("-"), name, queued=1000)
     sink: Sink = SECTIONS[name.partition("-")[0]].make(made_from, name)

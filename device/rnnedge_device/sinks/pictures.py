@@ -63,6 +63,9 @@ class OfCamera(OpenedSink):
         self._sink.put(message)
         self.sent += 1
 
+    def status(self) -> dict[str, Any]:
+        return super().status() if self._sink is None else self._sink.status()
+
 
 class VideoFile(OpenedSink, _PictureSink):
     """The annotated frames as a video, `.mp4` or `.avi`; checked to be whole before it takes its name.

@@ -14,6 +14,8 @@ from rnnedge_device.errors import SourceError
 from rnnedge_device.sources.camera_spec import CameraSpec, public_name
 from rnnedge_device.sources.opencv import quiet_opencv
 
+# How often FFmpeg may fail at once before it is at its end: a damaged picture is one failure, the end is many.
+_ATTEMPTS, _AT_ONCE_S = 1000, 0.001
 _NETWORK_MS = 10_000  # how long FFmpeg waits to connect, and for a packet
 
 
@@ -36,20 +38,32 @@ class Capture(Protocol):
 
 
 class OpenCvCapture:
-    """A `cv2.VideoCapture` that knows when a frame was taken: when it was there, before it was decoded."""
+    """A `cv2.VideoCapture` that knows when a frame was taken: when it was there, before it was decoded.
 
-    def __init__(self, capture: Any) -> None:
-        self._capture = capture
+    Args:
+        attempts: grabs that may fail at once, in a row, before it counts as the end.
+    """
+
+    def __init__(self, capture: Any, attempts: int = 1) -> None:
+        self._capture, self._attempts = capture, attempts
         self.fps = float(capture.get(cv2.CAP_PROP_FPS) or 0.0)
         self.skipped = 0
 
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
-        while self._capture.grab():
+        failed = 0
+        while failed < self._attempts:
+            begin = time.monotonic()
+            grabbed = self._capture.grab()
             taken_s = time.monotonic()
-            good, image = self._capture.retrieve()
+            good, image = self._capture.retrieve() if grabbed else (False, None)
             if good and image is not None and image.size:
+                self.skipped += failed
                 return image, taken_s
-            self.skipped += 1
+            if grabbed or taken_s - begin > _AT_ONCE_S:
+                self.skipped += 1 + failed
+                failed = 0
+            else:
+                failed += 1
         return None
 
     def close(self) -> None:
@@ -108,4 +122,4 @@ def open_url(url: str) -> OpenCvCapture:
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not capture.isOpened():
         raise SourceError(f"source {public_name(url)!r}: no camera answers there, or what comes is no video")
-    return OpenCvCapture(capture)
+    return OpenCvCapture(capture, _ATTEMPTS)
