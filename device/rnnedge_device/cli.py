@@ -62,6 +62,11 @@ Examples:
     metavar="KEY.pub",
     help="Refuse a bundle that is not signed with this key (rnnedge sign).",
 )
+@click.option(
+    "--print-unit",
+    is_flag=True,
+    help="Print a systemd unit that runs this very command as a hardened service, and do nothing else.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
 @click.option(
     "--json",
@@ -75,6 +80,7 @@ def run(
     as_json: bool,
     selftest: bool,
     require_signature: str | None,
+    print_unit: bool,
     **options: Any,
 ) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
@@ -84,6 +90,11 @@ def run(
     on, and at once for each such frame of a file.
     """
     # Imported here, so that --help and a wrong option answer at once.
+    if print_unit:
+        from rnnedge_device.service.unit import unit_of
+
+        click.echo(unit_of(click.get_current_context().obj), nl=False)
+        return 0
     from rnnedge_device.bundle import read_bundle
     from rnnedge_device.signature import PublicKey
 
@@ -160,7 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(arguments: list[str]) -> int:
     try:
         # Not click's main(): it has exit codes of its own for Ctrl-C and for a closed pipe.
-        with run.make_context("rnnedge-run", list(arguments)) as context:
+        with run.make_context("rnnedge-run", list(arguments), obj=arguments) as context:
             code: int = run.invoke(context)
         sys.stdout.flush()
         return code
