@@ -74,6 +74,11 @@ Examples:
     metavar="KEY.pub",
     help="Refuse a bundle that is not signed with this key (rnnedge sign).",
 )
+@click.option(
+    "--print-unit",
+    is_flag=True,
+    help="Print a systemd unit that runs this very command as a hardened service, and do nothing else.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
 @click.option(
     "--json",
@@ -89,6 +94,7 @@ def run(
     require_signature: str | None,
     config: str | None,
     check: bool,
+    print_unit: bool,
     **options: Any,
 ) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
@@ -97,11 +103,16 @@ def run(
     model writes a caption when the scene changes or the interval is over: beside the frames of a camera, which go
     on, and at once for each such frame of a file.
     """
+    # What it takes is imported when it is needed, so that --help and a wrong option answer at once.
+    if print_unit:
+        from rnnedge_device.service.unit import unit_of
+
+        click.echo(unit_of(click.get_current_context().obj), nl=False)
+        return 0
     if config is not None:
         return _run_config(config, check)
     if bundle is None or check:
         raise click.UsageError("--check is for --config" if check else "give BUNDLE, or --config FILE")
-    # Imported here, so that --help and a wrong option answer at once.
     from rnnedge_device.bundle import read_bundle
     from rnnedge_device.signature import PublicKey
 
@@ -200,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(arguments: list[str]) -> int:
     try:
         # Not click's main(): it has exit codes of its own for Ctrl-C and for a closed pipe.
-        with run.make_context("rnnedge-run", list(arguments)) as context:
+        with run.make_context("rnnedge-run", list(arguments), obj=arguments) as context:
             code: int = run.invoke(context)
         sys.stdout.flush()
         return code

@@ -6,9 +6,43 @@ from typing import Any
 import numpy as np
 
 # Numbers that programs trip over: ends of ranges, beyond them, and what is no number.
-NUMBERS = (0, -1, 1, 2, 127, 255, 256, 65535, 2**31 - 1, 2**31, 2**32, 2**63, 10**30, 10**400, -(10**400), 1e308, 1e-320, 0.5)
-VALUES = (*NUMBERS, True, None, "", "x" * 5000, "\ud800", "../../x", "\0", [], {}, [[]] * 50, {"a": {"a": {}}})
-WORDS = tuple(value.to_bytes(4, "little") for value in (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 4, 1024))
+NUMBERS = (
+    0,
+    -1,
+    1,
+    2,
+    127,
+    255,
+    256,
+    65535,
+    2**31 - 1,
+    2**31,
+    2**32,
+    2**63,
+    10**30,
+    10**400,
+    -(10**400),
+    1e308,
+    1e-320,
+    0.5,
+)
+VALUES = (
+    *NUMBERS,
+    True,
+    None,
+    "",
+    "x" * 5000,
+    "\ud800",
+    "../../x",
+    "\0",
+    [],
+    {},
+    [[]] * 50,
+    {"a": {"a": {}}},
+)
+WORDS = tuple(
+    value.to_bytes(4, "little") for value in (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFF, 4, 1024)
+)
 
 
 def mutated_bytes(data: bytes, rng: np.random.Generator) -> bytes:

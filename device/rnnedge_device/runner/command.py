@@ -1,19 +1,20 @@
 """`rnnedge-run --config FILE`: a runner with the signals of a service."""
 
 import contextlib
-import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnedge_device.runner.attendant import Attendant
+from rnnedge_device.logs import log_to
 from rnnedge_device.runner.runner import Runner
+from rnnedge_device.service import Notifier, Watchdog
 
 _INTERRUPTED = 130
 
 
-def run_config(path: str, attendant: Attendant | None = None) -> int:
+def run_config(path: str) -> int:
     """Run a config until its cameras end or a signal comes: TERM and Ctrl-C drain and end, HUP reads the config again,
     USR1 lets every camera begin anew.
 
@@ -23,8 +24,13 @@ def run_config(path: str, attendant: Attendant | None = None) -> int:
     Raises:
         InputError: whatever is wrong with the config or what it names; nothing was started.
     """
-    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
-    runner = Runner(Path(path), attendant)
+    with log_to(sys.stderr), Notifier() as notifier:
+        runner = Runner(Path(path), notifier)
+        with Watchdog(runner.status, notifier):
+            return _run(runner)
+
+
+def _run(runner: Runner) -> int:
     interrupted: list[int] = []
 
     def interrupt() -> None:

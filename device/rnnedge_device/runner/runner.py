@@ -5,11 +5,11 @@ import logging
 import secrets
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rnnedge_device.errors import InputError
-from rnnedge_device.runner.attendant import Attendant, NoAttendant
 from rnnedge_device.runner.cameras import Cameras
 from rnnedge_device.runner.config import Config, load_config
 from rnnedge_device.runner.outlets import Outlets
@@ -17,11 +17,14 @@ from rnnedge_device.runner.seat import Seat
 from rnnedge_device.runner.sections import SECTIONS
 from rnnedge_device.runner.sinks import make_sink, wanted_sinks
 from rnnedge_device.runner.status import RunnerStatus
+from rnnedge_device.service import Notifier
 from rnnedge_device.sinks.sink import Sink
 from rnnedge_device.swap import FileWatch
+from rnnedge_device.thermal import Heat, HeatWatch, Thermal
 
 GAVE_UP = 3  # the exit code when a camera gave up and none is left
 _TICK_S = 0.5
+_HEAT_S = 5.0  # between two readings of the processor's heat
 _JOIN_S = 2.0  # for a capture to end; one that hangs in a driver is left behind
 _log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class Runner:
 
     Args:
         path: of the config.
-        attendant: told what happens, as a systemd service must.
+        notifier: told what happens, as systemd expects it of a service; None for one that finds out itself.
         extra: further sinks, by name; not closed here.
 
     Raises:
@@ -45,11 +48,13 @@ class Runner:
     """
 
     def __init__(
-        self, path: Path, attendant: Attendant | None = None, extra: dict[str, Sink] | None = None
+        self, path: Path, notifier: Notifier | None = None, extra: dict[str, Sink] | None = None
     ) -> None:
-        self._path, self._attendant = path, attendant or NoAttendant()
+        self._path, self._notifier = path, notifier or Notifier()
         self.config = load_config(path)
-        self.status = RunnerStatus(secrets.token_hex(4))
+        self._thermal, self._heat_watch, self._heat = Thermal(), HeatWatch(), Heat(None, None)
+        self._heat_due = 0.0
+        self.status = RunnerStatus(secrets.token_hex(4), heat=lambda: asdict(self._heat))
         self._outlets = Outlets(self.status.run, {})
         self._cameras = Cameras(self._outlets, self.status, self._ended)
         self._seats: dict[str, Seat] = {}
@@ -115,16 +120,15 @@ class Runner:
                 self._cameras.start(seat)
             if self._web is not None:
                 self._web.start()
-            self._attendant.ready()
+            self._notifier.ready(self._cameras_line())
             while not self._asked_to_stop and not all(seat.over for seat in self._seats.values()):
                 self._wake.wait(_TICK_S)
                 self._wake.clear()
-                self._attendant.tick(self.status.progress)
-                self._look_at_bundles()
+                self._look_around()
                 if self._asked_to_reload:
                     self._asked_to_reload = False
                     self._reload()
-            self._attendant.stopping()
+            self._notifier.stopping()
         finally:
             self.close(self.config.runner.drain_s)
         return GAVE_UP if self._gave_up and not self._asked_to_stop else 0
@@ -134,12 +138,19 @@ class Runner:
         self._gave_up |= seat.status.state == "failed"
         self._wake.set()
 
-    def _look_at_bundles(self) -> None:
-        if not self.config.runner.watch_bundles:
-            return
+    def _cameras_line(self) -> str:
+        return f"cameras: {', '.join(self._seats)}"
+
+    def _look_around(self) -> None:
+        """At what changes without anybody saying so: the processor's heat, and files of bundles."""
         now = time.monotonic()
+        if now >= self._heat_due:
+            self._heat_due, self._heat = now + _HEAT_S, self._thermal.read()
+            if news := self._heat_watch.changed(self._heat):
+                for name, seat in self._seats.items():
+                    self._outlets.health(name, "hot", news, seat.capture.now_ms())
         for name, watch in self._watches.items():
-            if watch.look(now):
+            if self.config.runner.watch_bundles and watch.look(now):
                 try:
                     self._seats[name].swap(watch.path)
                 except InputError as problem:
@@ -148,14 +159,14 @@ class Runner:
 
     def _reload(self) -> None:
         """A config that is wrong changes nothing."""
-        self._attendant.reloading()
+        self._notifier.reloading()
         try:
             config = load_config(self._path)
             self._apply(config)
             _log.info("config %s: read again", self._path)
         except InputError as problem:
             _log.error("reload: %s; everything goes on as it was", problem)
-        self._attendant.ready()
+        self._notifier.ready(self._cameras_line())
 
     def _apply(self, config: Config) -> None:
         before = {camera.name: camera for camera in self.config.camera}

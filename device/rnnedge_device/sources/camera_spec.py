@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 
 from rnnedge_device.errors import SourceError
+from rnnedge_device.redaction import redact
 
 _CAMERA = re.compile(
     r"(?P<device>picamera\d?|\d{1,3}|/dev/[^:,]+?)"
     r"(?::(?P<width>\d{1,5})x(?P<height>\d{1,5})(?:@(?P<fps>\d{1,3}(?:\.\d+)?))?)?(?P<mjpg>,mjpg)?"
 )
 _URL = re.compile(r"(rtsps?|https?)://", re.IGNORECASE)
-_SECRET = re.compile(r"(?<=://)[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +66,5 @@ def is_url(spec: str) -> bool:
 
 
 def public_name(spec: str) -> str:
-    """The text as it may be shown: without the user and password of a URL."""
-    return _SECRET.sub("", spec) if "://" in spec else spec
+    """The text as it may be shown: without the user, password or token of a URL."""
+    return redact(spec) if "://" in spec else spec

@@ -81,19 +81,19 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     from rnnedge_device.signature import PublicKey
     from rnnedge_device.swap.trial import try_bundle
 
+    path, kind = request["path"], "bundle"
     key = PublicKey(bytes.fromhex(request["key"])) if request["key"] else None
     try:
-        return try_bundle(request["path"], key, request["form"], request["threads"], request["task"])
+        return try_bundle(path, key, request["form"], request["threads"], request["task"])
     except InputError as problem:
-        kind = "signature" if isinstance(problem, SignatureError) else "bundle"
-        return {"error": str(problem), "kind": kind}
+        text = str(problem)
+        kind = "signature" if isinstance(problem, SignatureError) else kind
     except MemoryError:
-        return {"error": f"bundle {request['path']!r}: needs more memory than this machine has to give"}
+        text = "needs more memory than this machine has to give"
     except Exception as problem:  # the runtime's own errors, of any kind
-        first = next(iter(str(problem).splitlines()), "")
-        return {
-            "error": f"bundle {request['path']!r}: cannot be used: {type(problem).__name__}: {first[:300]}"
-        }
+        text = f"cannot be used: {type(problem).__name__}: {problem}"
+    text = " ".join(text.split())[:1000]
+    return {"error": text if text.startswith("bundle ") else f"bundle {path!r}: {text}", "kind": kind}
 
 
 if __name__ == "__main__":

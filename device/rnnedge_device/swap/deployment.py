@@ -151,7 +151,7 @@ class Deployment(Generic[M]):
             if self.previous is None:
                 raise InputError("rollback: there is no bundle before this one")
             self._left = 0
-            self._next = Change("rolled_back", self.previous, why)
+            self._next = Change("rolled_back", self.previous, f"in place of {_name(self.active)}: {why}")
 
     def due(self) -> Change[M] | None:
         """For the pipeline, between two frames: is there another model to go over to? Costs next to nothing."""
@@ -203,7 +203,7 @@ class Deployment(Generic[M]):
         with self._lock:
             self._left = 0
             if self.previous is not None and self._next is None:
-                self._next = Change("rolled_back", self.previous, why)
+                self._next = Change("rolled_back", self.previous, f"in place of {_name(self.active)}: {why}")
 
     def _try(self, path: Path) -> None:
         try:
