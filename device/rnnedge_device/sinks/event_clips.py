@@ -103,6 +103,7 @@ class EventClips(Sink):
                 "lost": self._lost,
                 "failing": self._failing,
                 "dropped": self._dropped,
+                "waiting": len(self._waiting),
             }
 
     def close(self, deadline_s: float = 5.0) -> None:

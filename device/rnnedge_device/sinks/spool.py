@@ -48,7 +48,7 @@ class Spool(Backlog):
         self._pending: deque[Message] = deque()
         self._flying: list[int] = []  # numbers of the lines being delivered, or
         self._from_memory = 0  # how many of those in memory are
-        self._last_done = 0
+        self._last_done = self._stores = 0
         self._trouble: str | None = None
         self._closing = False
         self._changed = threading.Condition()  # guards what is in memory
@@ -142,8 +142,9 @@ class Spool(Backlog):
         backoff = Backoff(0.5, 10.0)
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closing)
-                if not self._pending:
+                # In trouble it looks now and then whether there is room again, even if nothing waits for it.
+                self._changed.wait_for(lambda: self._pending or self._closing or self._trouble)
+                if self._closing and not self._pending:
                     return
             try:
                 with self._disk:
@@ -166,6 +167,8 @@ class Spool(Backlog):
             lines = list(self._pending)[self._from_memory :]
         excess = max(0, self._stored + len(lines) - self.limit)
         with _transaction(self._file) as file:
+            file.execute("DELETE FROM lines WHERE n <= ?", (self._last_done,))
+            file.execute(f"PRAGMA user_version = {self._stores}")  # so that something is written in any case
             file.executemany(
                 "INSERT INTO lines (camera, line) VALUES (?, ?)",
                 ((line.camera, to_json(line.line).decode()) for line in lines),
@@ -176,6 +179,7 @@ class Spool(Backlog):
                     "DELETE FROM lines WHERE n IN (SELECT n FROM lines WHERE n > ? ORDER BY n LIMIT ?)",
                     (spared, excess),
                 ).rowcount
+        self._stores = (self._stores + 1) % 1_000_000
         with self._changed:
             for _ in lines:
                 del self._pending[self._from_memory]
