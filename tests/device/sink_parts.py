@@ -58,14 +58,21 @@ def free_port() -> int:
 
 
 class Broker:
-    """A mosquitto of the test's own, which remembers what it was told through `kill`."""
+    """A mosquitto of the test's own.
 
-    def __init__(self, folder: Path, extra: str = "", listener: str = "") -> None:
+    Args:
+        extra: lines of its configuration, who may connect.
+        listener: further lines about its port.
+        remembers: through `kill`, what it was told.
+    """
+
+    def __init__(self, folder: Path, extra: str = "", listener: str = "", remembers: bool = True) -> None:
         self.port = free_port()
         self.config = folder / "mosquitto.conf"
         self.config.write_text(
-            f"listener {self.port} 127.0.0.1\n{listener}\nuser root\npersistence true\n"
-            f"persistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
+            f"listener {self.port} 127.0.0.1\n{listener}\nuser root\n"
+            f"persistence {str(remembers).lower()}\npersistence_location {folder}/\n"
+            "autosave_on_changes true\nautosave_interval 1\n"
             f"log_dest none\n{extra or 'allow_anonymous true'}\n"
         )
         self.process: subprocess.Popen[bytes] | None = None

@@ -105,14 +105,15 @@ class MqttSink(WorkerSink):
     def deliver(self, messages: Sequence[Message]) -> int:
         message = messages[0]
         topic = camera_topic(self._options.topic, message.camera, message.kind)
-        if self._connected:
-            self._announce(message.camera, message.kind)
         if not message.promised:
-            self._client.publish(topic, to_json(message.line), qos=0)
+            if self._connected:
+                self._announce(message.camera, message.kind)
+                self._client.publish(topic, to_json(message.line), qos=0)
             return 1
         # The client itself sends it again after a break: told once, it is waited for.
         if self._flying is None:
             self._wait(lambda: self._connected)
+            self._announce(message.camera, message.kind)
             self._flying = self._tell(topic, to_json(message.line), retain=message.kind == "health")
         number = self._flying
         self._wait(lambda: number in self._acknowledged)
@@ -207,8 +208,8 @@ class MqttSink(WorkerSink):
             self._announce_all()
 
     def _on_disconnect(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
-        # A refusal says more than the end that follows it.
-        if self._connected or not self._no_link:
+        # A refusal says more than the end that follows it, and an end of our own is none.
+        if self._connected and not self.closing:
             self._set_link(False, f"the connection broke: {reason}")
 
     def _on_connect_fail(self, client: Any, data: Any) -> None:
