@@ -150,12 +150,16 @@ class MqttSink(WorkerSink):
                 self._link.wait(0.1 if self.closing else 1.0)
             self._expecting = False
 
-    def _announce(self, camera: str, kind: str, again: bool = False) -> None:
-        for each in ("health", kind):
-            if self._options.discovery and (again or (camera, each) not in self._announced):
-                self._announced[camera, each] = None
-                where, what = announcement(self._options.discovery, self._options.topic, camera, each)
-                self._client.publish(where, what, qos=0, retain=True)
+    def _announce(self, camera: str, kind: str) -> None:
+        """A camera's entities become known with its first line, that of its health at once."""
+        for new in {(camera, "health"), (camera, kind)} - self._announced.keys():
+            self._announced[new] = None
+            self._announce_one(*new)
+
+    def _announce_one(self, camera: str, kind: str) -> None:
+        if self._options.discovery:
+            where, what = announcement(self._options.discovery, self._options.topic, camera, kind)
+            self._client.publish(where, what, qos=0, retain=True)
 
     def _make_client(self, name: str) -> Any:
         options, mqtt = self._options, self._mqtt
@@ -201,7 +205,7 @@ class MqttSink(WorkerSink):
 
     def _announce_all(self) -> None:
         for camera, kind in list(self._announced):
-            self._announce(camera, kind, again=True)
+            self._announce_one(camera, kind)
 
     def _on_message(self, client: Any, data: Any, message: Any) -> None:
         if message.payload == b"online":  # Home Assistant was started anew
