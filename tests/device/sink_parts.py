@@ -27,7 +27,13 @@ needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not
 
 def event(number: int, camera: str = "door", **more: Any) -> Message:
     kind = "end" if number % 2 else "start"
-    line = {"ts_ms": 40.0 * number, "event": kind, "label": "fall", "score": 0.9, "id": f"run-{camera}-{number}"}
+    line = {
+        "ts_ms": 40.0 * number,
+        "event": kind,
+        "label": "fall",
+        "score": 0.9,
+        "id": f"run-{camera}-{number}",
+    }
     return Message(camera, {**line, **more})
 
 
@@ -136,7 +142,11 @@ class Listener:
 
     def lines(self, ending: str) -> list[dict[str, Any]]:
         """The lines heard at topics that end so, without what is only repeated for a new subscription."""
-        return [json.loads(body) for topic, body, retained in list(self.heard) if topic.endswith(ending) and not retained]
+        return [
+            json.loads(body)
+            for topic, body, retained in list(self.heard)
+            if topic.endswith(ending) and not retained
+        ]
 
     def close(self) -> None:
         self._client.disconnect()

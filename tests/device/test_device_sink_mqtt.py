@@ -51,7 +51,12 @@ def test_lines_go_where_their_kind_belongs(broker):
     told = {topic: json.loads(body) for topic, body, _ in listener.heard if "availability" not in topic}
     assert told == {
         "home/rnnedge/door/event": event(0).line,
-        "home/rnnedge/door/caption": {"ts_ms": 0.0, "label": "a dog", "reason": "interval", "id": "run-door-1"},
+        "home/rnnedge/door/caption": {
+            "ts_ms": 0.0,
+            "label": "a dog",
+            "reason": "interval",
+            "id": "run-door-1",
+        },
         "home/rnnedge/door/health": health("lost", 2).line,
         "home/rnnedge/door/step": step(0).line,
         "home/rnnedge/a%2Fb%2Bc/event": event(0, camera="a/b+c").line,
@@ -78,7 +83,9 @@ def test_a_broker_killed_again_and_again_loses_no_event(broker):
     wait_until(lambda: sink.status()["sent"] == 400, "all lines are acknowledged")
     assert sink.status() == {"queued": 0, "sent": 400, "lost": 0, "failing": None}
     sink.close()
-    wait_until(lambda: "run-door-399" in [line["id"] for line in listener.lines("/event")], "the last is heard")
+    wait_until(
+        lambda: "run-door-399" in [line["id"] for line in listener.lines("/event")], "the last is heard"
+    )
     listener.close()
     found = [line["id"] for line in listener.lines("/event")]
     assert once(found) == ids(400)
@@ -109,7 +116,9 @@ def test_a_broker_that_comes_late_and_a_queue_that_is_full(tmp_path):
     sink = open_mqtt(broker.port, queue=10)
     for number in range(25):
         sink.put(event(number))
-    wait_until(lambda: "no connection to 127.0.0.1" in str(sink.status()["failing"]), "the absence is reported")
+    wait_until(
+        lambda: "no connection to 127.0.0.1" in str(sink.status()["failing"]), "the absence is reported"
+    )
     assert (sink.status()["queued"], sink.status()["lost"]) == (10, 15)
     with running(broker):
         wait_until(lambda: sink.status()["sent"] == 10, "what is left is acknowledged")
@@ -244,7 +253,9 @@ def test_a_wrong_password_is_reported_and_the_right_one_delivers(tmp_path):
     with running(Broker(tmp_path, f"allow_anonymous false\npassword_file {users}")) as broker:
         sink = open_mqtt(broker.port, user="runner", password_file=str(wrong))
         sink.put(event(0))
-        wait_until(lambda: "refuses: Not authorized" in str(sink.status()["failing"]), "the refusal is reported")
+        wait_until(
+            lambda: "refuses: Not authorized" in str(sink.status()["failing"]), "the refusal is reported"
+        )
         assert sink.status()["queued"] == 1
         assert "horse" not in str(sink.status())
         sink.close(0.1)
@@ -302,7 +313,15 @@ def test_over_tls_only_a_broker_of_a_trusted_certificate_hears_anything(tmp_path
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"colour": 1}, {"host": ""}, {"port": 0}, {"port": "1883"}, {"topic": "a/#"}, {"topic": ""}, {"queue": 0}],
+    [
+        {"colour": 1},
+        {"host": ""},
+        {"port": 0},
+        {"port": "1883"},
+        {"topic": "a/#"},
+        {"topic": ""},
+        {"queue": 0},
+    ],
 )
 def test_options_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):

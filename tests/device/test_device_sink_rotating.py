@@ -203,13 +203,15 @@ def once_in_order(found):
 
 
 def test_what_cannot_be_opened_is_named(tmp_path):
-    with pytest.raises(InputError, match="path = .*cannot be written: Is a directory"):
+    with pytest.raises(InputError, match=r"path = .*cannot be written: Is a directory"):
         open_lines(tmp_path)
     with pytest.raises(InputError, match="No such file"):
         open_lines(tmp_path / "no" / "a.jsonl")
 
 
-@pytest.mark.parametrize("wrong", [{"colour": 1}, {"path": ""}, {"max_bytes": 0}, {"keep": "5"}, {"queue": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"colour": 1}, {"path": ""}, {"max_bytes": 0}, {"keep": "5"}, {"queue": 0}]
+)
 def test_options_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         JsonlOptions(**{"path": "a.jsonl", **wrong})

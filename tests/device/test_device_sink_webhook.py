@@ -158,7 +158,9 @@ print("ready", flush=True)
 time.sleep(60)
 """
     # A dozen are answered, then the server hangs with one request in its hands.
-    slow = threading.Thread(target=lambda: (wait_until(lambda: len(server.taken) >= 12, "some"), server.gate.clear()))
+    slow = threading.Thread(
+        target=lambda: (wait_until(lambda: len(server.taken) >= 12, "some"), server.gate.clear())
+    )
     slow.start()
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert child.stdout
@@ -207,7 +209,14 @@ def test_no_secret_is_shown(caplog):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"colour": 1}, {"url": "ftp://host/a"}, {"url": "hook"}, {"events": []}, {"events": ["step"]}, {"timeout_s": 0}],
+    [
+        {"colour": 1},
+        {"url": "ftp://host/a"},
+        {"url": "hook"},
+        {"events": []},
+        {"events": ["step"]},
+        {"timeout_s": 0},
+    ],
 )
 def test_options_refuse_what_they_do_not_know(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):

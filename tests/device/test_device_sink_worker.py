@@ -125,7 +125,12 @@ def test_closing_ends_at_its_deadline_and_what_is_left_is_counted():
 
 
 def test_what_json_lacks_costs_no_line():
-    line = {"score": np.float32(0.5), "count": np.int64(3), "path": os.fsdecode(b"caf\xe9"), "what": {1, 1}.__class__}
+    line = {
+        "score": np.float32(0.5),
+        "count": np.int64(3),
+        "path": os.fsdecode(b"caf\xe9"),
+        "what": set,
+    }
     assert json.loads(to_json(line)) == {**line, "score": 0.5, "count": 3, "what": "<class 'set'>"}
     assert to_json({"label": "ein Hund läuft"}) == '{"label": "ein Hund läuft"}'.encode()
 
@@ -196,7 +201,9 @@ def test_one_spool_has_one_owner(tmp_path):
         Spool(str(tmp_path / "no" / "spool"), 10)
 
 
-@pytest.mark.parametrize("damage", [b"this is no database, but it is long enough to be read as one" * 40, b"torn"])
+@pytest.mark.parametrize(
+    "damage", [b"this is no database, but it is long enough to be read as one" * 40, b"torn"]
+)
 def test_a_broken_spool_is_put_aside(tmp_path, damage):
     path = tmp_path / "spool"
     path.write_bytes(damage)
@@ -221,6 +228,8 @@ def test_a_full_disk_under_a_spool_loses_nothing(tmp_path):
         filler.unlink()
         wait_until(lambda: sink.status()["sent"] == 100, "all lines are delivered")
         sink.put(event(100))
-        wait_until(lambda: sink.status() == {"queued": 0, "sent": 101, "lost": 0, "failing": None}, "it recovers")
+        wait_until(
+            lambda: sink.status() == {"queued": 0, "sent": 101, "lost": 0, "failing": None}, "it recovers"
+        )
         sink.close()
         assert sink.ids() == ids(101)

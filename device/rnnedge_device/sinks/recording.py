@@ -18,7 +18,7 @@ from rnnedge_device.sinks.pre_roll import Still
 
 
 class Recording:
-    """A film of even rate from stills that come as they come: each is held until the next one's time.
+    """A film of even rate from stills that come as they come: each tick shows the still next to it in time.
 
     Args:
         path: of the film; the facts go beside it, as `.json`.
@@ -51,7 +51,7 @@ class Recording:
             return
         if self.start_ms is None:
             self.start_ms = still.ts_ms
-        self._hold(still.ts_ms)
+        self._hold(still.ts_ms - 500 / self._fps)
         self._held, self.last_ms = still, still.ts_ms
 
     def finish(self, lines: Sequence[Event]) -> None:
@@ -65,7 +65,7 @@ class Recording:
             InputError: there was no picture at all.
         """
         try:
-            self._hold(self.last_ms + 1000 / self._fps)
+            self._hold(self.last_ms + 500 / self._fps)
             self._film.release()
             self._film.check()
             facts = {
@@ -97,7 +97,7 @@ class Recording:
         if self._held is None or self.start_ms is None:
             return
         picture = None
-        while self.start_ms + 1000 * self._ticks / self._fps < until_ms - 0.5:
+        while self.start_ms + 1000 * self._ticks / self._fps < until_ms:
             picture = self._drawn(self._held) if picture is None else picture
             self._film.add(picture)
             self._ticks += 1
