@@ -67,4 +67,5 @@ def test_device_and_help_load_nothing_heavy() -> None:
         "matplotlib",
         "sklearn",
         "pydantic",
+        *("paho", "httpx", "aiohttp", "cryptography", "prometheus_client", "sqlite3"),
     }

@@ -30,9 +30,15 @@ class Overlay:
         self._box: TextBox | None = None
         self._times: deque[float] = deque(maxlen=30)
 
-    def __call__(self, image: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.uint8]:
-        """`uint8 [H, W, 3]` BGR: the frame above, a bar with the texts below. `image` is left as it is."""
-        self._times.append(time.monotonic())
+    def __call__(
+        self, image: NDArray[np.uint8], prediction: Prediction, now_s: float | None = None
+    ) -> NDArray[np.uint8]:
+        """`uint8 [H, W, 3]` BGR: the frame above, a bar with the texts below. `image` is left as it is.
+
+        Args:
+            now_s: the time to count frames a second by; None: now.
+        """
+        self._times.append(time.monotonic() if now_s is None else now_s)
         picture = self._fitted(image)
         height, width = picture.shape[:2]
         if self._box is None and isinstance(prediction, CaptionPrediction):
