@@ -41,7 +41,7 @@ class Metrics:
     Args:
         snapshot: as `RunnerStatus.snapshot`; a figure that is missing or None is left out.
         view: for counts of events and health lines.
-        viewers: `{camera: how many look}`.
+        streams: `{camera: (how many look, pictures encoded)}`.
         wrong_tokens: how many there were.
     """
 
@@ -49,11 +49,11 @@ class Metrics:
         self,
         snapshot: Callable[[], dict[str, Any]],
         view: LiveView,
-        viewers: Callable[[], dict[str, int]],
+        streams: Callable[[], dict[str, tuple[int, int]]],
         wrong_tokens: Callable[[], int],
     ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Runner(snapshot, view, viewers, wrong_tokens))
+        self._registry.register(_Runner(snapshot, view, streams, wrong_tokens))
 
     def text(self) -> bytes:
         """In the text format that Prometheus reads."""
@@ -61,8 +61,8 @@ class Metrics:
 
 
 class _Runner(Collector):
-    def __init__(self, snapshot: Any, view: LiveView, viewers: Any, wrong_tokens: Any) -> None:
-        self._snapshot, self._view, self._viewers, self._wrong_tokens = snapshot, view, viewers, wrong_tokens
+    def __init__(self, snapshot: Any, view: LiveView, streams: Any, wrong_tokens: Any) -> None:
+        self._snapshot, self._view, self._streams, self._wrong_tokens = snapshot, view, streams, wrong_tokens
 
     def describe(self) -> list[Metric]:
         return []  # nothing is collected before it is asked for
@@ -94,9 +94,11 @@ class _Runner(Collector):
                 for what, count in dict(counts).items():
                     family.add_metric((name, what), count)
         viewers = GaugeMetricFamily("rnnedge_web_viewers", "Who look at the stream.", labels=("camera",))
-        for name, count in self._viewers().items():
-            viewers.add_metric((name,), count)
-        yield from (events, health, viewers)
+        encoded = CounterMetricFamily("rnnedge_web_pictures", "Pictures encoded.", labels=("camera",))
+        for name, (looking, count) in self._streams().items():
+            viewers.add_metric((name,), looking)
+            encoded.add_metric((name,), count)
+        yield from (events, health, viewers, encoded)
         yield CounterMetricFamily("rnnedge_web_wrong_tokens", "Shown so far.", value=self._wrong_tokens())
 
 

@@ -58,7 +58,7 @@ class Pages:
         if request.content_type != "application/x-www-form-urlencoded":
             raise web.HTTPUnsupportedMediaType(text="the body must be application/x-www-form-urlencoded")
         body = (await request.read()).decode("ascii", "replace")
-        token = parse_qs(body, max_num_fields=8).get("token", [""])[0]
+        token = parse_qs(body).get("token", [""])[0]
         try:
             if not self._guard.try_token(request, token.strip()):
                 return self._file(request, "login.html", 401, _WRONG, "This is not the token.")

@@ -17,7 +17,8 @@ HEADERS = {
     # No other site's page may show our pictures, not even where no token is asked for.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with that, browsers send a form without saying where it comes from.
+    "Referrer-Policy": "same-origin",
     "Server": "rnnedge",  # in place of the versions of what it is made of
     "X-Content-Type-Options": "nosniff",
 }

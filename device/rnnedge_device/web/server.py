@@ -131,7 +131,7 @@ class WebServer:
 
     def _fill(self, app: web.Application, streams: Streams, listener: Listener) -> None:
         metrics = Metrics(
-            self._cameras.snapshot, self._view, streams.viewers, lambda: self._guard.attempts.wrong
+            self._cameras.snapshot, self._view, streams.figures, lambda: self._guard.attempts.wrong
         )
         api = Api(self._cameras, self._controls, metrics, self._options.bundles)
         for part in (Pages(self._guard), api, streams):

@@ -39,9 +39,9 @@ class Streams:
             web.get("/api/cameras/{name}/stream.mjpg", self.stream, allow_head=False),
         ]
 
-    def viewers(self) -> dict[str, int]:
-        """How many look at each camera's stream."""
-        return {name: broadcast.viewers for name, broadcast in dict(self._broadcasts).items()}
+    def figures(self) -> dict[str, tuple[int, int]]:
+        """Of each camera how many look at its stream, and how many pictures were encoded."""
+        return {name: (found.viewers, found.encoded) for name, found in self._broadcasts.items()}
 
     async def close(self) -> None:
         """End all streams."""
@@ -65,7 +65,7 @@ class Streams:
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """`multipart/x-mixed-replace`; each part's `X-Frame` is the number of its picture."""
         broadcast = self._broadcast(request)
-        if sum(self.viewers().values()) >= VIEWERS:
+        if sum(found.viewers for found in self._broadcasts.values()) >= VIEWERS:
             raise web.HTTPServiceUnavailable(text=f"{VIEWERS} viewers look already; close one of them")
         response = web.StreamResponse(headers=HEADERS)
         response.headers["Content-Type"] = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"

@@ -1,8 +1,8 @@
-// Asks the runner once a second how things are, while the page is looked at. Texts are set as text, never as markup.
+// Asks the runner twice a second how things are, while the page is looked at. Texts are set as text, never as markup.
 import { Chart } from "/chart.js";
 
 const $ = (id) => document.getElementById(id);
-const POLL_MS = 1000, THUMB_MS = 3000, RETRY_MS = 2000, LINES = 200, LATE_S = 3;
+const POLL_MS = 500, THUMB_MS = 3000, RETRY_MS = 2000, LINES = 200, LATE_S = 3;
 const BAD = new Set(["lost", "hung", "black", "frozen", "gave_up", "degraded", "hot"]), GOOD = new Set(["recovered", "restored", "swapped"]);
 const chart = new Chart($("chart"), $("begin"), $("readout"), $("legend"));
 let chosen = null, lastLine = 0, misses = 0, turn = 0, retry = 0, known = null;
