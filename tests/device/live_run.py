@@ -1,6 +1,7 @@
 """A small real pipeline for the web view: drawn frames at a camera's pace through a tiny clip model, into the view."""
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,8 +34,8 @@ class Paced(Source):
         begin = time.monotonic()
         for frame in self._drawn:
             time.sleep(max(0.0, begin + frame.ts_ms / 1000 - time.monotonic()))
-            seconds = frame.ts_ms / 1000 % 6  # it grows light in the second one and dark in the fifth
-            light = 100 * (min(max(seconds - 1, 0), 1) - min(max(seconds - 4, 0), 1))
+            turns = 2 * math.pi * frame.ts_ms / 1000
+            light = 50 + 30 * math.sin(turns / 5) + 20 * math.sin(turns / 3.3)  # now slowly, now quickly
             yield Frame((frame.image * 0.6 + light).astype(np.uint8), frame.index, frame.ts_ms)
 
 
@@ -45,7 +46,9 @@ class LiveRun:
         make_model: called for each camera, since a model is for one thread.
     """
 
-    def __init__(self, make_model: Callable[[], ClipModel], names: tuple[str, ...] = ("door",), **source: Any) -> None:
+    def __init__(
+        self, make_model: Callable[[], ClipModel], names: tuple[str, ...] = ("door",), **source: Any
+    ) -> None:
         self.view = LiveView()
         self.healthy = True
         self.asked: list[tuple[str, ...]] = []

@@ -194,8 +194,17 @@ def test_metrics(server):
 
 @pytest.mark.parametrize(
     "path",
-    ["/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/page.css/../../../etc/passwd", "/..%2f..%2fetc%2fpasswd"]
-    + ["/page/page.html", "//etc/passwd", "/api/cameras/..%2f..%2fetc%2fpasswd/events", "/page.js%00.css", "/\\..\\.."],
+    [
+        "/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/page.css/../../../etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/page/page.html",
+        "//etc/passwd",
+        "/api/cameras/..%2f..%2fetc%2fpasswd/events",
+        "/page.js%00.css",
+        "/\\..\\..",
+    ],
 )
 def test_no_path_leads_elsewhere(server, path):
     with connect(server) as opened:
@@ -225,7 +234,9 @@ def test_bodies_have_a_limit_where_they_are_read(run, tmp_path):
             assert client.post("/api/cameras/door/swap", content=content, headers=head).status_code == 413
 
 
-@pytest.mark.parametrize("sent", [b"\x00\xff" * 50, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", [b"\x00\xff" * 50, b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n"]
+)
 def test_what_is_no_http(server, sent):
     with connect(server) as opened:
         opened.sendall(sent + b"\r\n\r\n")
@@ -289,7 +300,9 @@ def pair(tmp_path_factory):
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
         .sign(key, hashes.SHA256())
     )
     (folder / "pi.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -17,7 +17,12 @@ from rnnedge_device.web.server import WebServer
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 WRONG = {"Authorization": "Bearer correct-horse-battery-stapler"}
 GUARDED = ("", "page.js", "chart.js", "healthz", "metrics", "api/status", "api/cameras/door/events")
-GUARDED += ("api/cameras/door/history", "api/cameras/door/picture.jpg", "api/cameras/door/stream.mjpg", "none")
+GUARDED += (
+    "api/cameras/door/history",
+    "api/cameras/door/picture.jpg",
+    "api/cameras/door/stream.mjpg",
+    "none",
+)
 ACTS = ("api/cameras/door/reset", "api/cameras/door/rollback", "api/cameras/door/swap", "logout")
 
 
@@ -176,7 +181,9 @@ def test_no_secret_is_in_the_log(server, caplog):
     assert cookie.partition("=")[2].partition(";")[0] not in told
 
 
-@pytest.mark.parametrize("content", ["", "short", "x" * 15, "has a space inside it", "ümläute-are-not-ascii", "\x00" * 20])
+@pytest.mark.parametrize(
+    "content", ["", "short", "x" * 15, "has a space inside it", "ümläute-are-not-ascii", "\x00" * 20]
+)
 def test_token_files_that_are_none(run, tmp_path, content):
     with pytest.raises(InputError, match="16 or more printable ASCII") as caught:
         WebServer(WebOptions(token_file=token_file(tmp_path, content)), run.view, run, run)

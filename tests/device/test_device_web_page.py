@@ -14,11 +14,17 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives th
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here (apt-get install chromium chromium-driver)"
+    not (CHROMIUM and DRIVER),
+    reason="no chromium and chromedriver here (apt-get install chromium chromium-driver)",
 )
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+    ),
 )
 # The live picture's middle as numbers, read off a canvas.
 PIXELS = """
@@ -29,6 +35,8 @@ const context = canvas.getContext("2d");
 context.drawImage(img, 0, 0, 16, 16);
 return Array.from(context.getImageData(0, 0, 16, 16).data).join();
 """
+
+LINE = "return document.querySelector('#chart .score-line')?.getAttribute('points')"
 
 
 @contextlib.contextmanager
@@ -84,7 +92,11 @@ def test_the_page_over_a_running_stream(run, page):
         def enough():
             labels.add(text(page, "label"))
             pictures.add(page.execute_script(PIXELS))
-            paths.add(page.execute_script("return document.querySelector('#chart .score-line')?.getAttribute('points')"))
+            paths.add(
+                page.execute_script(
+                    "return document.querySelector('#chart .score-line')?.getAttribute('points')"
+                )
+            )
             return len(labels - {"–"}) > 1 and len(pictures - {None}) > 3 and len(paths - {None}) > 2
 
         wait_for(enough, 60)
@@ -107,7 +119,9 @@ def test_the_page_over_a_running_stream(run, page):
 
         page.find_element("css selector", "#cameras button[value=garden]").click()
         wait_for(lambda: "rtsp://…@127.0.0.1/garden" in text(page, "details"))
-        assert page.execute_script("return document.getElementById('picture').src").endswith("/garden/stream.mjpg")
+        assert page.execute_script("return document.getElementById('picture').src").endswith(
+            "/garden/stream.mjpg"
+        )
         # The refusal of the roll back is told by the browser too; nothing else may be.
         assert [line for line in complaints(page) if "rollback" not in line] == []
         page.get("about:blank")

@@ -41,7 +41,9 @@ def nobody_looks(server):
 def test_a_picture_is_annotated_and_reduced(run):
     with serving(run, max_side=320) as server:
         answer = wait_for(
-            lambda: (found := httpx.get(f"{server.url}api/cameras/door/picture.jpg")).status_code == 200 and found
+            lambda: (
+                (found := httpx.get(f"{server.url}api/cameras/door/picture.jpg")).status_code == 200 and found
+            )
         )
         assert answer.headers["Content-Type"] == "image/jpeg"
         picture = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
@@ -125,7 +127,10 @@ def test_a_camera_that_is_silent_keeps_its_viewers(tiny_clips):
     with serving(run, patience_s=6.0) as server:
         viewer = Viewer(server)
         run.view.put(Message("door", {}, Frame(np.zeros((48, 64), np.uint8), 0, 0.0)))
-        first, again = viewer.part(), viewer.part()  # the same one, so that a viewer who has gone is found out
+        first, again = (
+            viewer.part(),
+            viewer.part(),
+        )  # the same one, so that a viewer who has gone is found out
         assert first == again
         assert encoded(server) == 1
         viewer.close()

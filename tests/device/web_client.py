@@ -84,7 +84,9 @@ class Viewer:
 
     def __init__(self, server: WebServer, camera: str = "door", receive_buffer: int = 0) -> None:
         self.socket = connect(server, receive_buffer)
-        self.socket.sendall(f"GET /api/cameras/{camera}/stream.mjpg HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        self.socket.sendall(
+            f"GET /api/cameras/{camera}/stream.mjpg HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()
+        )
         self._bytes = self.socket.makefile("rb")
         self.status = int(self._bytes.readline().split()[1])
         while self._bytes.readline().strip():

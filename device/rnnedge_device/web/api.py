@@ -1,8 +1,10 @@
 """The JSON API: how things are, what happened, and what may be asked for."""
 
+import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,21 +67,22 @@ class Api:
 
     async def reset(self, request: web.Request) -> web.Response:
         """The camera's state begins anew with its next frame."""
-        return self._asked(request, "reset", self._controls.reset)
+        return await self._asked(request, "reset", self._controls.reset)
 
     async def rollback(self, request: web.Request) -> web.Response:
         """The bundle before the present one comes back."""
-        return self._asked(request, "rollback", self._controls.rollback)
+        return await self._asked(request, "rollback", self._controls.rollback)
 
     async def swap(self, request: web.Request) -> web.Response:
         """The body is `{"bundle": "NAME.rnnedge"}`, a file of the folder that was set for this."""
         bundle = self._bundle(await _object(request))
-        return self._asked(request, "swap", lambda camera: self._controls.swap(camera, bundle))
+        return await self._asked(request, "swap", lambda camera: self._controls.swap(camera, bundle))
 
-    def _asked(self, request: web.Request, what: str, act: Any) -> web.Response:
+    async def _asked(self, request: web.Request, what: str, act: Callable[[str], None]) -> web.Response:
         camera = self._cameras.of(request).name
         log.info("web: %s of camera %r asked for by %s", what, camera, request.remote)
-        act(camera)
+        # Beside the loop: whatever the runner has to do first, pictures go on.
+        await asyncio.to_thread(act, camera)
         # How it went is told by a health line.
         return web.json_response({"asked": what, "camera": camera}, status=202)
 

@@ -1,6 +1,7 @@
 """The door: takes connections, so many at a time, and ends those that hang."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -122,9 +123,9 @@ class Listener:
 
     async def _greet(self, accepted: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            accepted.setblocking(False)
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # What fails from here on is the client's trouble, and the loop closes the socket: ssl.SSLError, a handshake
+        # that takes too long and a connection that is gone are all OSErrors.
+        with contextlib.suppress(OSError):
             transport, protocol = await loop.connect_accepted_socket(
                 factory,
                 accepted,
@@ -133,8 +134,6 @@ class Listener:
                 ssl_shutdown_timeout=1.0 if self._tls else None,
             )
             self._connections[protocol] = transport, loop.time() + self.patience_s
-        except (OSError, asyncio.CancelledError):  # ssl.SSLError and timeouts are OSErrors
-            accepted.close()
 
     async def _sweep(self) -> None:
         while True:

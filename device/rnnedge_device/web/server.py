@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 from aiohttp import web
 
@@ -74,13 +75,11 @@ class WebServer:
         self.url = f"http{'s' if self._tls else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
         if not self._options.loopback and self._tls is None:
             log.warning("web: %s is not encrypted: whoever can read the network can read the token", self.url)
-        ready = threading.Event()
+        started = Future[None]()
         # A daemon: a runner that forgets to stop it still ends.
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listening, ready)), name="web", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(listening, started), name="web", daemon=True)
         self._thread.start()
-        ready.wait()
+        started.result()
         log.info("web: %s", self.url)
 
     def stop(self, deadline_s: float = 5.0) -> None:
@@ -99,7 +98,17 @@ class WebServer:
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    async def _serve(self, listening: Any, ready: threading.Event) -> None:
+    def _run(self, listening: socket.socket, started: "Future[None]") -> None:
+        try:
+            asyncio.run(self._serve(listening, started))
+        except Exception as problem:
+            # The pipeline goes on without a view.
+            listening.close()
+            log.exception("web: the server has ended")
+            if not started.done():
+                started.set_exception(problem)
+
+    async def _serve(self, listening: socket.socket, started: "Future[None]") -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with ThreadPoolExecutor(1, thread_name_prefix="web-pictures") as pool:
             app = web.Application(client_max_size=BODY)
@@ -120,7 +129,7 @@ class WebServer:
             await runner.setup()
             assert runner.server is not None
             accepting = asyncio.create_task(listener.run(runner.server))
-            ready.set()
+            started.set_result(None)
             await self._stop.wait()
             accepting.cancel()
             with contextlib.suppress(asyncio.CancelledError):

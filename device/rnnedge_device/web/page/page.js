@@ -2,16 +2,16 @@
 import { Chart } from "/chart.js";
 
 const $ = (id) => document.getElementById(id);
-const POLL_MS = 500, THUMB_MS = 3000, RETRY_MS = 2000, LINES = 200, LATE_S = 3;
+const POLL_MS = 500, THUMB_MS = 3000, RETRY_MS = 2000, LINES = 200, LATE_S = 3, ANSWER_MS = 8000, SAY_MS = 5000;
 const BAD = new Set(["lost", "hung", "black", "frozen", "gave_up", "degraded", "hot"]), GOOD = new Set(["recovered", "restored", "swapped"]);
 const chart = new Chart($("chart"), $("begin"), $("readout"), $("legend"));
-let chosen = null, lastLine = 0, misses = 0, turn = 0, retry = 0, known = null;
+let chosen = null, lastLine = 0, misses = 0, turn = 0, retry = 0, known = null, run = null, said = 0;
 
 const path = (what, camera = chosen) => `/api/cameras/${encodeURIComponent(camera)}/${what}`;
 const set = (id, text) => { if ($(id).textContent !== text) $(id).textContent = text; };
 
 async function ask(url, options) {
-  const answer = await fetch(url, { cache: "no-store", ...options });
+  const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS), ...options });
   if (answer.status === 401) { location.href = "/login"; throw new Error("log in"); }
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.error || answer.statusText);
@@ -45,12 +45,18 @@ $("picture").addEventListener("error", () => {
 
 // --- cameras
 
+function begin() {
+  lastLine = 0; turn++;
+  $("lines").replaceChildren(); $("no-lines").hidden = false;
+  chart.clear();
+}
+
 function choose(name) {
   if (chosen === name) return;
-  chosen = name; lastLine = 0; turn++;
-  $("lines").replaceChildren(); $("no-lines").hidden = false; $("no-picture").hidden = false;
+  chosen = name;
+  begin();
+  $("no-picture").hidden = false;
   set("told", "");
-  chart.clear();
   for (const button of $("cameras").children) button.setAttribute("aria-pressed", String(button.value === name));
   look();
 }
@@ -111,9 +117,17 @@ function details(rows) {
     .flatMap(([name, value]) => [make("dt", name), make("dd", `${value}`)]));
 }
 
+// For those who hear the page: what is seen, not as often as it may change.
+function say(label) {
+  if (Date.now() - said < SAY_MS || $("said").textContent === label) return;
+  said = Date.now();
+  $("said").textContent = label;
+}
+
 function show(camera) {
   const sentence = camera.task === "captions", score = camera.score;
   set("label", camera.label ?? "–");
+  say(camera.label ?? "");
   $("label").className = sentence ? "sentence" : "";
   set("score", score === null || score === undefined ? "–" : `${Math.round(100 * score)} %`);
   $("bar").style.width = `${100 * (score ?? 0)}%`;
@@ -200,6 +214,9 @@ async function poll() {
   polling = true;
   try {
     const all = await ask("/api/status");
+    if (misses > 1) look();  // the stream may hang on what is no more
+    if (run !== null && run !== all.run) begin();  // another run counts anew
+    run = all.run;
     cameras(all.cameras ?? {});
     machine(all);
     sinks(all.sinks);
