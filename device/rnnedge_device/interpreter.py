@@ -4,6 +4,7 @@ The environment variable RNNEDGE_RUNTIME (`litert` or `tflite`) forces one of th
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import sys
@@ -44,6 +45,7 @@ RUNTIME_NAME, _Interpreter = _find_runtime()
 _STDERR = threading.Lock()
 
 
+@functools.cache
 def runtime_version() -> str:
     """Package and version of the runtime in use, such as `ai-edge-litert 2.3.0`."""
     # Imported here: reading package metadata costs more than a whole inference.

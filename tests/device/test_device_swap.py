@@ -13,10 +13,19 @@ from tiny_clips import frames, noise
 
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.clips import ClipModel
-from rnnedge_device.errors import InputError
+from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.events import EventRules
 from rnnedge_device.golden import Golden
-from rnnedge_device.swap import Checker, Deployment, FileWatch, LoadedBundle, SwapRules, carry, prepare
+from rnnedge_device.swap import (
+    Checker,
+    Deployment,
+    FileWatch,
+    LastGood,
+    LoadedBundle,
+    SwapRules,
+    carry,
+    prepare,
+)
 
 RULES = SwapRules(max_slowdown=5, slack_us=600, probation=20)
 
@@ -366,6 +375,57 @@ def test_a_replaced_file_becomes_the_running_bundle(bundles, checker):
     camera.feed(2)
     stop()
     assert camera.name == "second"
+
+
+def test_a_start_that_finds_garbage_takes_the_last_good_one(bundles, checker, tmp_path):
+    said, folder = [], tmp_path / "state"
+    folder.mkdir()
+    last_good, path = LastGood(folder), bundles("first")
+
+    def start():
+        return last_good.start(
+            path, lambda given: prepare(given, ClipModel, checker=checker), lambda *told: said.append(told)
+        )
+
+    assert start().bundle.manifest.name == "first"
+    path.write_bytes(os.urandom(2000))
+    assert start().bundle.manifest.name == "first"
+    assert [kind for kind, _ in said] == ["refused"]
+    assert "not a bundle" in said[0][1]
+    assert "the last good one runs" in said[0][1]
+    path.unlink()
+    assert start().bundle.manifest.name == "first"
+    last_good.copy_of(path).write_bytes(b"garbage too")
+    with pytest.raises(BundleError, match="no such file"):
+        start()
+    last_good.copy_of(path).unlink()
+    with pytest.raises(BundleError, match="no such file"):
+        start()
+    with pytest.raises(InputError, match="must be a folder"):
+        LastGood(tmp_path / "nowhere")
+
+
+def test_a_bundle_is_kept_when_it_has_proved_itself(bundles, checker, tmp_path):
+    path, last_good, kept = bundles("first"), LastGood(tmp_path), threading.Event()
+
+    def proved(loaded):
+        assert last_good.keep(path, loaded.bundle)
+        kept.set()
+
+    camera = Camera(path, checker, proved=proved)
+    os.replace(bundles("second"), path)
+    camera.deployment.request(path)
+    camera.until("ready")
+    camera.feed(RULES.probation - 2)
+    assert not last_good.copy_of(path).exists()
+    camera.feed(5)
+    assert kept.wait(30)
+    assert read_bundle(last_good.copy_of(path)).manifest.name == "second"
+    # What lies there by now is another file: no copy of what was not tried.
+    path.write_bytes(b"garbage")
+    last_good.copy_of(path).unlink()
+    assert not last_good.keep(path, camera.deployment.active.bundle)
+    assert not last_good.copy_of(path).exists()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from rnnedge_device.swap.carry import carry
 from rnnedge_device.swap.checker import Check, Checker
 from rnnedge_device.swap.deployment import Change, Deployment, SwapRules
+from rnnedge_device.swap.last_good import LastGood
 from rnnedge_device.swap.loaded import LoadedBundle, prepare
 from rnnedge_device.swap.watch import FileWatch
 
@@ -12,6 +13,7 @@ __all__ = [
     "Checker",
     "Deployment",
     "FileWatch",
+    "LastGood",
     "LoadedBundle",
     "SwapRules",
     "carry",

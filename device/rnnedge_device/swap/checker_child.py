@@ -29,6 +29,9 @@ def main() -> None:
     os.dup2(2, 1)
     _settle()
     import rnnedge_device.swap.trial  # noqa: F401  # before the fork, once for all trials
+    from rnnedge_device.interpreter import runtime_version
+
+    runtime_version()
 
     print(json.dumps({"ready": os.getpid()}), file=answers, flush=True)
     for line in sys.stdin:

@@ -85,6 +85,7 @@ class Deployment(Generic[M]):
             that was not taken. Called from the pipeline's thread or from the one that loads.
         rules: when a new one is too slow.
         period_ms: from one step to the next; None where nothing asks for a rate.
+        proved: told of a new bundle that has passed its probation, in a thread of its own; see `LastGood.keep`.
 
     Example:
         deployment = Deployment(loaded, lambda path: prepare(path, ClipModel, task="clips"), print, period_ms=100)
@@ -105,10 +106,12 @@ class Deployment(Generic[M]):
         say: Callable[[str, str], None],
         rules: SwapRules | None = None,
         period_ms: float | None = None,
+        proved: Callable[[LoadedBundle[M]], Any] | None = None,
     ) -> None:
         self.active = active
         self.previous: LoadedBundle[M] | None = None
         self._prepare, self._say, self._rules = prepare, say, rules or SwapRules()
+        self._proved = proved
         self._period_us = None if period_ms is None else period_ms * 1000
         self._lock = threading.Lock()
         self._next: Change[M] | None = None
@@ -188,6 +191,9 @@ class Deployment(Generic[M]):
         found = median(self._times)
         if found > self._limit_us:
             self._back(f"too slow: {found / 1000:.2f} ms a step, at most {self._limit_us / 1000:.2f}")
+        elif not self._left and self._proved is not None:
+            # It may write a file, which the pipeline does not wait for.
+            threading.Thread(target=self._proved, args=(self.active,), name="proved", daemon=True).start()
 
     def failed(self, problem: BaseException) -> bool:
         """For the pipeline: the active model has raised. Is it on probation, and the next `due` the way back?
