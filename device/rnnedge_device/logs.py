@@ -162,7 +162,10 @@ def log_to(
     handler.setFormatter(LineFormatter(form))
     limit = RateLimit(handler.handle, burst, window_s)
     handler.addFilter(limit)
-    before = logger.level, logger.propagate
+    # Modules log under the name of their package: for as long as this lasts it is a part of `rnnedge`.
+    package = logging.getLogger("rnnedge_device")
+    before, parent = (logger.level, logger.propagate), package.parent
+    package.parent = logger
     logger.addHandler(handler)
     logger.setLevel(level.upper())
     logger.propagate = False
@@ -173,6 +176,7 @@ def log_to(
         logger.removeHandler(handler)
         logger.setLevel(before[0])
         logger.propagate = before[1]
+        package.parent = parent
         handler.close()
         if handler.stream is not stream:
             handler.stream.close()

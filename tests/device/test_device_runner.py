@@ -178,7 +178,7 @@ def test_a_sink_that_fails_beside_is_told_and_counted(tmp_path):
         )
     beside.close()
     status = beside.status()
-    assert (status["failing"], status["sent"]) == ("disk full", 0)
+    assert (status["failing"], status["sent"], status["queued"]) == ("disk full", 0, 0)
 
 
 def test_a_live_camera_shows_the_model_the_newest_frame(tmp_path, bundle_path):

@@ -86,6 +86,12 @@ class CameraStatus:
             if prediction.reset:
                 self._resets[prediction.reset] += 1
 
+    @property
+    def ages_ms(self) -> list[float]:
+        """How old the last frames were when the model took them."""
+        with self._lock:
+            return list(self._ages)
+
     def snapshot(self) -> dict[str, Any]:
         """`{"source", "bundle", "bundle_sha256", "form", "task", "state", "health", "fps", "frames", "steps",
         "dropped", "skipped", "restarts", "last_frame_age_s", "latency_ms", "capture_to_event_ms", "frame_age_ms",

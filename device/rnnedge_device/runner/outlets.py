@@ -39,11 +39,11 @@ class Outlets:
                 try:
                     sink.put(message)
                 except Exception:
-                    _log.exception("sink %s: failed", name)
+                    _log.exception("the sink failed", extra={"sink": name})
 
     def health(self, camera: str, kind: str, detail: str, ts_ms: float) -> None:
         """A line about a camera's health."""
-        _log.warning("camera %s: %s: %s", camera, kind, detail)
+        _log.warning("%s: %s", kind, detail, extra={"camera": camera})
         self.say(Message(camera, {"ts_ms": round(ts_ms, 3), "health": kind, "detail": detail}))
 
     def _completed(self, message: Message) -> Event:

@@ -154,7 +154,7 @@ class Runner:
                 try:
                     self._seats[name].swap(watch.path)
                 except InputError as problem:
-                    _log.warning("camera %s: %s", name, problem)
+                    _log.warning("%s", problem, extra={"camera": name})
                     watch.forget()
 
     def _reload(self) -> None:
@@ -256,4 +256,4 @@ class Runner:
             try:
                 sink.close(max(0.5, deadline - time.monotonic()))
             except (OSError, InputError) as problem:
-                _log.error("sink %s: %s", name, problem)
+                _log.error("%s", problem, extra={"sink": name})

@@ -148,7 +148,7 @@ class Seat:
         # On probation the bundle before takes over with the next frame.
         if self.deployment.failed(problem):
             return
-        _log.exception("camera %s: the model failed", self.name)
+        _log.exception("the model failed", extra={"camera": self.name})
         self._failed = True
         self.status.state, self.status.health = "failed", "gave_up"
         self._outlets.health(self.name, "gave_up", f"the model failed: {problem}", self._last_ms)

@@ -46,7 +46,7 @@ SECTIONS = {
     for section in (
         Section("jsonl", "sinks.rotating", "JsonlOptions", "RotatingLines"),
         Section("mqtt", "sinks.mqtt", "MqttOptions", "MqttSink"),
-        Section("webhook", "sinks.webhook", "WebhookOptions", "WebhookSink", many=True),
+        Section("webhook", "sinks.webhook", "WebhookOptions", "Webhook", many=True),
         Section("clips", "sinks.event_clips", "ClipsOptions", "EventClips"),
         Section("web", "web.server", "WebOptions", "WebServer", options_module="web.options"),
     )
