@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup clean
+.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +66,13 @@ bench-streaming: $(VENV)/export.stamp  ## a carried state beside a window run an
 
 bench-captions: $(BENCH_VENV)/stamp  ## a captioner's encoder and decoder beside ONNX Runtime, on the demo's run
 	$(BENCH_VENV)/bin/python -m benchmarks.captions $(RUN) $(BENCH_ARGS)
+
+bench-runner: $(VENV)/export.stamp  ## the runner beside the bare interpreter, and how late it is
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt -e ".[runner]"
+	$(BIN)/python -m benchmarks.runner $(BUNDLES) $(BENCH_ARGS)
+
+soak: $(VENV)/dev.stamp  ## two cameras, 200,000 frames: memory, threads and descriptors stay as they are
+	RNNEDGE_SOAK=200000 $(BIN)/python -m pytest -q tests/device/test_device_runner_soak.py
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

@@ -284,6 +284,20 @@ def test_another_bundle_takes_over_between_two_frames(tmp_path, clip_bundle_path
     assert frames == sorted(set(frames))
 
 
+def test_a_start_that_finds_something_worse_takes_the_last_good_bundle(tmp_path, bundle_path):
+    """As a service has it: a folder of its own."""
+    mine, state = tmp_path / "mine.rnnedge", tmp_path / "state"
+    state.mkdir()
+    text = f"[runner]\nstate = '{state}'\n\n" + camera("desk", "synthetic:8x8x20", mine)
+    shutil.copy(bundle_path, mine)
+    with Running(tmp_path / "a.toml", text) as running:
+        assert running.join() == 0
+    mine.write_bytes(b"garbage" * 1000)
+    with Running(tmp_path / "a.toml", text) as again:
+        assert again.join() == 0
+    assert untimed(again.lines()) == untimed(running.lines())
+
+
 def test_a_config_read_again_changes_what_is_different(tmp_path, clip_bundle_path, bundle_path):
     path = tmp_path / "a.toml"
     door = camera("door", "live:synthetic:16x16@30", clip_bundle_path)

@@ -128,16 +128,12 @@ def test_a_camera_that_stays_away_gives_up_with_an_exit_code(tmp_path, bundle_pa
     assert any(line["camera"] == "desk" and line.get("frame", 0) > 20 for line in lines)
 
 
+# A covered lens still gives noise; a driver that hangs gives the same bits again and again.
+DARK = [jpeg(np.full((48, 64, 3), level, np.uint8)) for level in (3, 6)]
+
+
 @pytest.mark.parametrize(
-    ("kind", "bad"),
-    [
-        (
-            "black",
-            "black_s",
-            [jpeg(np.full((48, 64, 3), 3, np.uint8)), jpeg(np.full((48, 64, 3), 6, np.uint8))],
-        ),
-        ("frozen", [next(moving())]),
-    ],
+    ("kind", "bad"), [("black", DARK), ("frozen", [next(moving())])], ids=["black", "frozen"]
 )
 def test_no_picture_is_told_and_comes_back(tmp_path, clip_bundle_path, kind, bad):
     """The camera is opened anew, once: what helps against a frozen driver."""

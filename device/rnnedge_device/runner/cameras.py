@@ -1,5 +1,6 @@
 """The cameras of a runner: bundles loaded, sources checked, captures and seats made, grouped by interpreter."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from rnnedge_device.answers import Answers, Model
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
+from rnnedge_device.files import sha256
 from rnnedge_device.models import check_options, open_model
 from rnnedge_device.runner.camera_status import CameraStatus
 from rnnedge_device.runner.capture import Capture
@@ -20,7 +22,7 @@ from rnnedge_device.signature import PublicKey
 from rnnedge_device.source import Source
 from rnnedge_device.sources import is_live, open_camera, open_source
 from rnnedge_device.sources.camera_spec import public_name
-from rnnedge_device.swap import Checker, Deployment, LoadedBundle, prepare
+from rnnedge_device.swap import Checker, Deployment, LastGood, LoadedBundle, prepare
 
 
 class Cameras:
@@ -112,13 +114,25 @@ class Cameras:
         key = str(path.resolve()), options.form, runner.threads
         if not path.is_file():
             raise InputError(f"bundle = {options.bundle!r}: there is no such file")
-        bundle = read_bundle(options.bundle, _key(runner))
         # The file may be another one than when the group was made.
-        if key not in self._groups or self._groups[key][1].bundle.sha256 != bundle.sha256:
-            check_options(bundle, options.form)
-            loaded = LoadedBundle(bundle, open_model(bundle, options.form, runner.threads))
-            self._groups[key] = Inference(path.stem, runner.degrade, self._on_end), loaded
+        if key not in self._groups or self._groups[key][1].bundle.sha256 != sha256(path.read_bytes()):
+            self._groups[key] = (
+                Inference(path.stem, runner.degrade, self._on_end),
+                self._load(options, runner),
+            )
         return self._groups[key]
+
+    def _load(self, options: CameraOptions, runner: RunnerOptions) -> LoadedBundle[Model]:
+        last_good = last_good_of(runner)
+        if last_good is None:
+            bundle = read_bundle(options.bundle, _key(runner))
+            check_options(bundle, options.form)
+            return LoadedBundle(bundle, open_model(bundle, options.form, runner.threads))
+        return last_good.start(
+            options.bundle,
+            partial(self._prepare, options, runner),
+            lambda kind, detail: self._outlets.health(options.name, kind, detail, 0.0),
+        )
 
     def _prepare(self, options: CameraOptions, runner: RunnerOptions, path: Path) -> LoadedBundle[Model]:
         return prepare(
@@ -129,6 +143,16 @@ class Cameras:
             threads=runner.threads,
             checker=self._checker,
         )
+
+
+def last_good_of(runner: RunnerOptions) -> LastGood | None:
+    """Where bundles that have proved themselves are kept; None where the runner has no folder of its own.
+
+    Raises:
+        InputError: a folder that cannot be written to.
+    """
+    folder = runner.state or os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return LastGood(Path(folder)) if folder else None
 
 
 def _key(runner: RunnerOptions) -> PublicKey | None:

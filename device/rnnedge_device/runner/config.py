@@ -34,6 +34,9 @@ class RunnerOptions(Options):
         degrade: step model rates down while the machine does not keep up.
         watch_bundles: swap a bundle in when its file is replaced.
         require_signature: a public key (PEM); only bundles that it signed are run.
+        state: a folder of the runner's own, for copies of bundles that have proved themselves; None for
+            `$STATE_DIRECTORY`, which systemd sets. With one, bundles are tried in a process of their own at the start
+            too, and a copy runs where the file is worse.
         threads: of each interpreter.
         drain_s: how long sinks may take to deliver at the end.
     """
@@ -49,6 +52,7 @@ class RunnerOptions(Options):
     degrade: bool = True
     watch_bundles: bool = True
     require_signature: str | None = None
+    state: str | None = None
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     drain_s: Seconds = 10.0
 

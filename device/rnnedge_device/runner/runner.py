@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnedge_device.errors import InputError
-from rnnedge_device.runner.cameras import Cameras
+from rnnedge_device.runner.cameras import Cameras, last_good_of
 from rnnedge_device.runner.config import Config, load_config
 from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.seat import Seat
@@ -59,6 +59,7 @@ class Runner:
         self._cameras = Cameras(self._outlets, self.status, self._ended)
         self._seats: dict[str, Seat] = {}
         self._watches: dict[str, FileWatch] = {}
+        self._kept: dict[str, str] = {}  # each camera's bundle that a copy was made of, its SHA-256
         self._made_from: dict[str, Any] = {}
         self._sinks: dict[str, Sink] = {}
         self._extra = dict(extra or {})
@@ -149,6 +150,7 @@ class Runner:
             if news := self._heat_watch.changed(self._heat):
                 for name, seat in self._seats.items():
                     self._outlets.health(name, "hot", news, seat.capture.now_ms())
+        self._keep_good_bundles()
         for name, watch in self._watches.items():
             if self.config.runner.watch_bundles and watch.look(now):
                 try:
@@ -156,6 +158,17 @@ class Runner:
                 except InputError as problem:
                     _log.warning("%s", problem, extra={"camera": name})
                     watch.forget()
+
+    def _keep_good_bundles(self) -> None:
+        """What was swapped in and has got through its probation is what the next start may fall back to."""
+        last_good = last_good_of(self.config.runner)
+        if last_good is None:
+            return
+        for name, seat in self._seats.items():
+            bundle = seat.deployment.active.bundle
+            if self._kept.get(name) != bundle.sha256 and seat.deployment.state == "steady":
+                self._kept[name] = bundle.sha256
+                last_good.keep(seat.capture.options.bundle, bundle)
 
     def _reload(self) -> None:
         """A config that is wrong changes nothing."""
