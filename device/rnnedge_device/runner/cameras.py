@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rnnedge_device.answers import Answers, Model
 from rnnedge_device.bundle import read_bundle
+from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import sha256
 from rnnedge_device.models import check_options, open_model
@@ -78,6 +79,7 @@ class Cameras:
             loaded,
             partial(self._prepare, options, runner),
             lambda kind, detail: self._outlets.health(options.name, kind, detail, capture.now_ms()),
+            period_ms=1000 / loaded.model.clip.rate if isinstance(loaded.model, ClipModel) else None,
         )
         seat = Seat(
             capture,

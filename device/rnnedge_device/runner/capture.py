@@ -55,6 +55,7 @@ class Capture:
         self.live, self.timed = (first.live, first.timed) if first else (True, True)
         self.fps = first.fps if first else 0.0
         self.stopped = False
+        self._camera = first is None  # a film may well be dark or stand still
         self._source = first
         self._stop = threading.Event()
         self._restarts = Restarts(runner.restart_budget, runner.restart_window_s)
@@ -137,7 +138,7 @@ class Capture:
             self.mailbox.put(self._made(source, frame))
             self._status.dropped = self._dropped + source.dropped + self.mailbox.dropped
             self._status.skipped = self._skipped + source.skipped
-            if source.live:
+            if self._camera:
                 self._look(frame)
         return False
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnnedge_device.answers import Answers, Fed, Model
+from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.models import form_of, rate_of
 from rnnedge_device.runner.camera_status import CameraStatus
 from rnnedge_device.runner.capture import Capture
@@ -118,7 +119,8 @@ class Seat:
         for message in messages:
             self._outlets.say(message)
         for prediction in predictions:
-            if prediction.latency_us:
+            # Between two captions a frame's answer has the last one's latency.
+            if not isinstance(prediction, CaptionPrediction) or prediction.finished:
                 self.deployment.took(prediction.latency_us)
         self.status.answered(frame.taken_s or begin, begin, predictions)
         self._whole.advance()
