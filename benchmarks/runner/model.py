@@ -17,14 +17,8 @@ from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.tensors import State
 
 SIDE, UNITS, RATE = 128, 64, 30.0
-CHANNELS = (
-    16,
-    32,
-    64,
-    64,
-    128,
-    128,
-)  # each a depthwise and a pointwise convolution, every other one halves the sides
+# Each a depthwise and a pointwise convolution; every other one halves the sides.
+CHANNELS = (64, 128, 128, 256, 256, 512)
 LABELS = ("none", "some", "more")
 
 

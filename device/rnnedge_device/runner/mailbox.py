@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rnnedge_device.source import Frame
 
-_AHEAD = 4  # frames of a file that are read before the model takes them
+_AHEAD = 8  # frames of a file that are read before the model takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ class Mailbox:
             if not self._items:
                 return None
             item = self._items.popleft()
-            if not self._live:
+            # Not at every frame: to wake a thread costs a small model a share of its time.
+            if not self._live and len(self._items) == _AHEAD // 2:
                 self._changed.notify()
         return item
 
