@@ -1,8 +1,10 @@
 """Who may look and who may act: tokens, cookies, origins, names, and that no secret is told."""
 
+import contextlib
 import logging
 
 import httpx
+import numpy as np
 import pytest
 from live_run import LiveRun
 from web_client import TOKEN, browser, connect, serving, token_file, wait_for
@@ -257,3 +259,36 @@ def test_whatever_is_shown_is_compared():
     assert secret.is_token(TOKEN)
     for shown in ("x" * 4000, "", "\udcff", TOKEN[:-1], f"{TOKEN} "):
         assert not secret.is_token(shown)
+
+
+def test_mutated_requests_do_no_harm(run, tmp_path, caplog):
+    """Seeded: 400 requests with bytes flipped, lost, doubled and put in, with and without the token."""
+    seeds = [
+        b'GET / HTTP/1.1\r\nHost: localhost\r\nCookie: rnnedge-0=1.x; a=b\r\nIf-None-Match: "x"\r\n\r\n',
+        b"GET /api/cameras/door/events?after=1 HTTP/1.1\r\nHost: 127.0.0.1:80\r\nAuthorization: Bearer TOKEN\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 11\r\n\r\ntoken=wrong",
+        b"POST /api/cameras/door/swap HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer TOKEN\r\n"
+        b'Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n',
+    ]
+    rng, answered = np.random.default_rng(5), 0
+    with serving(run, patience_s=2.0, bundles=tmp_path, token_file=token_file(tmp_path)) as server:
+        for number in range(400):
+            sent = bytearray(seeds[number % len(seeds)].replace(b"TOKEN", TOKEN.encode()))
+            for _ in range(rng.integers(1, 6)):
+                begin, length = int(rng.integers(len(sent))), int(rng.integers(1, 9))
+                noise = rng.integers(0, 256, length, np.uint8).tobytes()
+                put = (noise, b"", bytes(sent[begin : begin + length]) * 2, b"\r\n")[rng.integers(4)]
+                sent[begin : begin + length] = put
+            with connect(server) as opened:
+                opened.sendall(sent)
+                # One that lacks its end gets no answer; it is left behind.
+                opened.settimeout(0.05)
+                with contextlib.suppress(TimeoutError, ConnectionError):
+                    answer = opened.recv(1 << 16)
+                    answered += answer.startswith(b"HTTP/1.")
+                    assert not answer.startswith(b"HTTP/1.1 5"), sent
+        wait_for(lambda: httpx.get(f"{server.url}healthz", headers=BEARER).status_code in (200, 429))
+    assert answered > 200
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert TOKEN not in caplog.text

@@ -1,9 +1,7 @@
 """The page in a real browser, over a real running stream: what is seen changes, and a button does what it says."""
 
-import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,42 +34,41 @@ context.drawImage(img, 0, 0, 16, 16);
 return Array.from(context.getImageData(0, 0, 16, 16).data).join();
 """
 
+COLOURS = """
+const style = getComputedStyle(document.querySelector(".card:not(#live)"));
+return [style.backgroundColor, style.color].map((colour) => colour.match(/\\d+/g).slice(0, 3).map(Number));
+"""
 LINE = "return document.querySelector('#chart .score-line')?.getAttribute('points')"
 
 
-@contextlib.contextmanager
-def chromium(width=1280, height=900, dark=False):
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A browser."""
     from selenium.webdriver.chrome.service import Service
 
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for flag in (*FLAGS, f"--user-data-dir={folder}", f"--window-size={width},{height}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        try:
-            driver.execute_cdp_cmd(
-                "Emulation.setDeviceMetricsOverride",
-                {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-            )
-            theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
-            yield driver
-        finally:
-            driver.quit()
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    emulate(driver, 1280, 900, False)
+    yield driver
+    driver.quit()
+
+
+def emulate(driver, width, height, dark):
+    """A screen of that size, and what the viewer prefers."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [theme]})
 
 
 @pytest.fixture(scope="module")
 def run(tiny_clips):
     with LiveRun(tiny_clips.model, ("door", "garden")).running() as run:
         yield run
-
-
-@pytest.fixture(scope="module")
-def page():
-    with chromium() as driver:
-        yield driver
 
 
 def text(driver, element):
@@ -155,22 +152,21 @@ def test_a_runner_that_has_gone_is_told(run, page):
     page.get("about:blank")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("dark", [False, True])
-def test_nothing_is_cut_off_and_contrast_is_enough(run, width, dark):
+def test_nothing_is_cut_off_on_phone_and_desktop_in_light_and_dark(run, page):
     run.say("door", "restarting", "a-very-long-word-" * 12)
-    with serving(run) as server, chromium(width, 844, dark) as driver:
-        driver.get(server.url)
-        wait_for(lambda: text(driver, "health") == "Healthy")
-        wait_for(lambda: driver.execute_script(PIXELS))
-        assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
-        ground, ink = driver.execute_script(
-            "const style = getComputedStyle(document.querySelector('.card:not(#live)'));"
-            "return [style.backgroundColor, style.color].map((c) => c.match(/\\d+/g).slice(0, 3).map(Number))"
-        )
-        assert (sum(ground) < sum(ink)) == dark
-        for name in ("reset", "rollback"):
-            assert driver.find_element("id", name).size["height"] >= 44  # a finger's width
-        if folder := os.environ.get("RNNEDGE_SCREENSHOTS"):
-            name = f"{'phone' if width < 600 else 'desktop'}-{'dark' if dark else 'light'}.png"
-            driver.save_screenshot(str(Path(folder) / name))
+    with serving(run) as server:
+        for width, dark in ((390, False), (390, True), (1280, True), (1280, False)):
+            emulate(page, width, 844, dark)
+            page.get(server.url)
+            wait_for(lambda: text(page, "health") == "Healthy")
+            wait_for(lambda: page.execute_script(PIXELS))
+            wait_for(lambda: "very-long-word" in text(page, "lines"))
+            assert page.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+            ground, ink = page.execute_script(COLOURS)
+            assert (sum(ground) < sum(ink)) == dark
+            for name in ("reset", "rollback"):
+                assert page.find_element("id", name).size["height"] >= 44  # a finger's width
+            if folder := os.environ.get("RNNEDGE_SCREENSHOTS"):
+                name = f"{'phone' if width < 600 else 'desktop'}-{'dark' if dark else 'light'}.png"
+                page.save_screenshot(str(Path(folder) / name))
+        page.get("about:blank")

@@ -39,8 +39,8 @@ async def replies(request: web.Request, handler: Handler) -> web.StreamResponse:
                 response.headers[name] = problem.headers[name]
     except InputError as problem:
         response = _told(400, str(problem))
-    except TimeoutError:
-        response = _told(408, "the request did not come in time")
+    except web.RequestPayloadError:
+        response = _told(400, "the body is not what its head says")
         response.force_close()
     except ConnectionError:
         raise  # there is nobody left to answer

@@ -1,6 +1,7 @@
 """The live picture of a camera: one JPEG, or JPEGs without end (MJPEG)."""
 
 import asyncio
+import logging
 import socket
 from concurrent.futures import Executor
 from typing import Any
@@ -13,10 +14,11 @@ from rnnedge_device.web.listener import Listener
 from rnnedge_device.web.options import WebOptions
 from rnnedge_device.web.replies import HEADERS
 
+log = logging.getLogger(__name__)
 VIEWERS = 32  # streams at a time; each takes a connection
 _BOUNDARY = "rnnedge-picture"
 # A picture that does not change is sent again, so that a viewer who has gone is found out.
-_REPEAT_S = 5.0
+_REPEAT_S = 2.0
 # What the kernel keeps for a slow client: little, so that what it gets is new.
 _SEND_BUFFER, _DRAIN_S = 1 << 16, 0.01
 
@@ -74,6 +76,11 @@ class Streams:
         try:
             await response.prepare(request)
             await self._send(request, response, broadcast)
+        except ConnectionError:
+            pass  # the viewer has gone
+        except Exception:
+            # Too late for another answer: this one has begun.
+            log.exception("web: a stream of pictures has ended")
         finally:
             broadcast.viewers -= 1
         return response
