@@ -79,7 +79,9 @@ class Broker:
             f"listener {self.port} 127.0.0.1\n{listener}\nuser root\n"
             f"persistence {str(remembers).lower()}\npersistence_location {folder}/\n"
             "autosave_on_changes true\nautosave_interval 1\n"
-            f"log_dest none\n{extra or 'allow_anonymous true'}\n"
+            # What it has acknowledged is on its way to listeners then, not in its memory.
+            "max_inflight_messages 0\nmax_queued_messages 0\n"
+            f"log_dest file {folder}/broker.log\nlog_type all\n{extra or 'allow_anonymous true'}\n"
         )
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -100,6 +102,11 @@ class Broker:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def published(self, topic: str) -> int:
+        """How often it was given something of that topic, doubles too."""
+        log = self.config.with_name("broker.log").read_text(errors="replace")
+        return sum("Received PUBLISH" in line and f"'{topic}'" in line for line in log.splitlines())
 
     def _listens(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):

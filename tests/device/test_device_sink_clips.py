@@ -50,7 +50,7 @@ def tell(sink, kind, number, start, label="fall", camera="door"):
 
 
 def films(folder):
-    return sorted(path for path in Path(folder).iterdir() if path.suffix == ".mp4")
+    return sorted(path for path in Path(folder).iterdir() if path.suffix == ".mp4" and path.name[0] != ".")
 
 
 def numbers(path):

@@ -71,15 +71,14 @@ def test_a_broker_killed_again_and_again_loses_no_event(broker):
     for number in range(400):
         sink.put(event(number))
         if number % 100 == 50 and number // 100 < kills:
-            wait_until(lambda number=number: sink.status()["sent"] > number - 30, "lines flow")
+            # Who is away while the broker is killed is the broker's to remember, not the sink's.
+            wait_until(lambda number=number: f"run-door-{number - 30}" in str(listener.heard), "lines flow")
             broker.kill()
             for more in range(10):
                 sink.put(step(more))
         elif number % 100 == 80 and number // 100 < kills:
             wait_until(lambda: sink.status()["failing"], "the loss is reported")
             broker.start()
-            # Who is away while the broker is killed is the broker's to remember, not the sink's.
-            wait_until(listener.connected.is_set, "the listener is back")
     wait_until(lambda: sink.status()["sent"] == 400, "all lines are acknowledged")
     assert sink.status() == {"queued": 0, "sent": 400, "lost": 0, "failing": None}
     sink.close()
@@ -87,9 +86,9 @@ def test_a_broker_killed_again_and_again_loses_no_event(broker):
         lambda: "run-door-399" in [line["id"] for line in listener.lines("/event")], "the last is heard"
     )
     listener.close()
-    found = [line["id"] for line in listener.lines("/event")]
-    assert once(found) == ids(400)
-    assert len(found) - 400 <= 2 * kills  # one for each of the two connections that each kill breaks
+    assert once([line["id"] for line in listener.lines("/event")]) == ids(400)
+    # The broker has doubles of its own for the listener, so that it is asked how often it was told.
+    assert 0 <= broker.published("rnnedge/door/event") - 400 <= kills
 
 
 @needs_mosquitto

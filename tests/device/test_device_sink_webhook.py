@@ -47,6 +47,14 @@ def test_lines_are_posted_in_order(server):
     assert "X-Rnnedge-Signature" not in headers
 
 
+def test_a_name_in_any_script_gets_through(server):
+    with open_webhook(server.url) as sink:
+        sink.put(event(0, camera="Tür 1\r\n"))
+    headers, body = server.received[0]
+    assert json.loads(body)["id"] == "run-Tür 1\r\n-0"
+    assert headers["Idempotency-Key"] == "run-T%C3%BCr 1%0D%0A-0"
+
+
 def test_a_server_that_is_down_gets_everything_when_it_is_back():
     server = HookServer()
     sink = open_webhook(server.url)
@@ -213,6 +221,7 @@ def test_no_secret_is_shown(caplog):
         {"colour": 1},
         {"url": "ftp://host/a"},
         {"url": "hook"},
+        {"url": "http://host:99999/"},
         {"events": []},
         {"events": ["step"]},
         {"timeout_s": 0},

@@ -1,8 +1,10 @@
 """Sinks with a thread of their own: backlogs, steps, whatever hangs or is refused."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,14 +12,29 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from sink_parts import event, fill, ids, small_disk, step, wait_until
+from sink_parts import (
+    Broker,
+    HookServer,
+    event,
+    fill,
+    ids,
+    needs_mosquitto,
+    running,
+    small_disk,
+    step,
+    wait_until,
+)
 
 from rnnedge_device.errors import InputError
 from rnnedge_device.sinks.backlog import MemoryBacklog
 from rnnedge_device.sinks.backoff import Backoff
 from rnnedge_device.sinks.encode import to_json
+from rnnedge_device.sinks.event_clips import ClipsOptions, EventClips
 from rnnedge_device.sinks.message import Message
+from rnnedge_device.sinks.mqtt import MqttOptions, MqttSink
+from rnnedge_device.sinks.rotating import JsonlOptions, RotatingLines
 from rnnedge_device.sinks.spool import Spool
+from rnnedge_device.sinks.webhook import Webhook, WebhookOptions
 from rnnedge_device.sinks.worker import PROMISED, RefusedError, WorkerSink
 from rnnedge_device.source import Frame
 
@@ -190,6 +207,23 @@ time.sleep(60)
     spool.close(1)
 
 
+def test_a_line_that_a_failing_disk_spoils_holds_no_other_up(tmp_path):
+    path = tmp_path / "spool"
+    spool = Spool(str(path), 100)
+    for number in range(3):
+        spool.add(event(number))
+    wait_until(lambda: spool.pending == 0, "all lines are on disk")
+    spool.close(1)
+    file = sqlite3.connect(path)
+    file.execute("UPDATE lines SET line = substr(line, 1, 20) WHERE n = 1")
+    file.commit()
+    file.close()
+    with Gate(Spool(str(path), 100)) as sink:
+        wait_until(lambda: sink.status()["sent"] == 2, "the others are delivered")
+    assert sink.ids() == ids(3)[1:]
+    assert (sink.status()["lost"], sink.status()["queued"]) == (1, 0)
+
+
 def test_one_spool_has_one_owner(tmp_path):
     path = str(tmp_path / "spool")
     spool = Spool(path, 10)
@@ -233,3 +267,44 @@ def test_a_full_disk_under_a_spool_loses_nothing(tmp_path):
         )
         sink.close()
         assert sink.ids() == ids(101)
+
+
+# --- what a sink holds, it gives back ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "webhook", "clips", pytest.param("mqtt", marks=needs_mosquitto)])
+def test_a_closed_sink_leaves_no_thread_and_no_descriptor(tmp_path, kind):
+    """A reload opens and closes them again and again."""
+    with contextlib.ExitStack() as stack:
+        if kind == "mqtt":
+            port = stack.enter_context(running(Broker(tmp_path))).port
+        server = HookServer()
+        server.start()
+        stack.callback(server.stop)
+
+        def make():
+            spool = str(tmp_path / "spool")
+            if kind == "jsonl":
+                return RotatingLines(JsonlOptions(path=str(tmp_path / "a.jsonl")))
+            if kind == "clips":
+                return EventClips(ClipsOptions(folder=str(tmp_path / "clips")))
+            if kind == "mqtt":
+                return MqttSink(MqttOptions(host="127.0.0.1", port=port, spool=spool))
+            return Webhook(WebhookOptions(url=server.url, spool=spool))
+
+        def use():
+            with make() as sink:
+                sink.put(event(0))
+                sink.put(event(1))
+
+        def held():
+            threads = [
+                thread.name for thread in threading.enumerate() if "process_request" not in thread.name
+            ]
+            return len(threads), len(os.listdir("/proc/self/fd"))
+
+        use()
+        before = held()
+        for _ in range(10):
+            use()
+        wait_until(lambda: held() <= before, f"as before: {before}")

@@ -128,6 +128,8 @@ class MqttSink(WorkerSink):
                 self._link.wait_for(lambda: last in self._acknowledged, _FAREWELL_S)
         self._client.disconnect()
         self._client.loop_stop()
+        # It holds two descriptors for as long as someone holds it, and its callbacks hold this sink.
+        self._client = None
 
     def _tell(self, topic: str, body: bytes, retain: bool) -> int:
         with self._link:

@@ -29,7 +29,8 @@ class Spool(Backlog):
     lines stay in memory and are delivered from there.
 
     Args:
-        path: the file; made if it is missing. One that SQLite finds broken is put aside as `PATH.broken`.
+        path: the file; made if it is missing. One that SQLite finds broken is put aside as
+            `PATH.broken-TIME`.
         limit: as of every backlog; of lines on disk and in memory together.
 
     Raises:
@@ -109,13 +110,27 @@ class Spool(Backlog):
 
     def _read(self, count: int) -> list[Message]:
         query = "SELECT n, camera, line FROM lines WHERE n > ? ORDER BY n LIMIT ?"
+        found = []
         try:
-            rows = self._file.execute(query, (self._last_done, count)).fetchall()
+            for number, camera, line in self._file.execute(query, (self._last_done, count)).fetchall():
+                try:
+                    found.append((number, Message(camera, json.loads(line))))
+                except (ValueError, TypeError):
+                    # As a failing disk gives it back; what comes after it must not wait for it for ever.
+                    self._drop(number)
         except sqlite3.Error as problem:
             self._note(problem)
-            return []
-        self._flying = [row[0] for row in rows]
-        return [Message(camera, json.loads(line)) for _, camera, line in rows]
+        self._flying = [number for number, _ in found]
+        return [message for _, message in found]
+
+    def _drop(self, number: int) -> None:
+        _log.error("spool %s: line %d cannot be read and is lost", self._path, number)
+        with _transaction(self._file) as file:
+            file.execute("DELETE FROM lines WHERE n = ?", (number,))
+        with self._changed:
+            self.lost += 1
+            self._stored -= 1
+        self.on_ready()
 
     def __len__(self) -> int:
         with self._changed:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -59,7 +59,7 @@ class WebhookOptions(SinkOptions):
     @classmethod
     def _absolute(cls, url: str) -> str:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError("must be an address such as https://example.org/hook")
         return url
 
@@ -105,7 +105,8 @@ class Webhook(WorkerSink):
         body = to_json(line)
         headers = {"Content-Type": "application/json", "User-Agent": "rnnedge"}
         if "id" in line:
-            headers["Idempotency-Key"] = str(line["id"])
+            # A header is ASCII, a camera's name need not be.
+            headers["Idempotency-Key"] = quote(str(line["id"]), safe=" !#$&'()*+,/:;=?@[]~")
         if self._secret:
             headers.update(signature(self._secret, body, int(time.time())))
         self._asked_s, status = 0.0, 0
