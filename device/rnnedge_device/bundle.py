@@ -12,7 +12,7 @@ from typing import Any
 
 from rnnedge_device.archive import DAMAGE, checked_members, is_plain, write_archive
 from rnnedge_device.errors import BundleError, InputError, SignatureError
-from rnnedge_device.fields import Fields
+from rnnedge_device.fields import Fields, one_line
 from rnnedge_device.files import sha256
 from rnnedge_device.manifest import Manifest, check_version, files_of
 from rnnedge_device.signature import SIGNATURE, SIGNATURE_BYTES, PrivateKey, PublicKey, Signature
@@ -131,7 +131,7 @@ def _read(path: str | os.PathLike[str], key: PublicKey | None = None) -> tuple[B
         data = _bytes_of(path)
         manifest, members, raw, signature = _unpack(data, key)
     except BundleError as problem:
-        raise type(problem)(f"bundle {shown!r}: {problem}") from None
+        raise type(problem)(f"bundle {shown!r}: {one_line(str(problem))}") from None
     except FileNotFoundError:
         raise BundleError(f"bundle {shown!r}: there is no such file") from None
     except OSError as problem:
@@ -203,7 +203,10 @@ def _manifest_json(data: bytes) -> Any:
         raise BundleError(f"{MANIFEST}: {constant} is not JSON")
 
     try:
-        return json.loads(data.decode(), object_pairs_hook=unique, parse_constant=refuse)
+        found = json.loads(data.decode(), object_pairs_hook=unique, parse_constant=refuse)
+        # Half a surrogate pair is JSON, but no text: it could not be printed or sent.
+        json.dumps(found, ensure_ascii=False).encode()
+        return found
     except BundleError:
         raise
     except (ValueError, RecursionError) as problem:

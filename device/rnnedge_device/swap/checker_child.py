@@ -81,6 +81,7 @@ def _forked(request: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     from rnnedge_device.errors import InputError, SignatureError
+    from rnnedge_device.fields import one_line
     from rnnedge_device.signature import PublicKey
     from rnnedge_device.swap.trial import try_bundle
 
@@ -95,8 +96,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         text = "needs more memory than this machine has to give"
     except Exception as problem:  # the runtime's own errors, of any kind
         text = f"cannot be used: {type(problem).__name__}: {problem}"
-    text = " ".join(text.split())[:1000]
-    return {"error": text if text.startswith("bundle ") else f"bundle {path!r}: {text}", "kind": kind}
+    text = text if text.startswith("bundle ") else f"bundle {path!r}: {one_line(text)}"
+    return {"error": text, "kind": kind}
 
 
 if __name__ == "__main__":
