@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from watching import watch
 
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError
@@ -70,7 +71,7 @@ class LiveRun:
                 line["id"] = f"run-{name}-{self._count}"
             self.view.put(Message(name, line, frame, prediction))
 
-        stream(source, self._models[name], [sink], tally=self.tallies[name])
+        stream(source, self._models[name], [watch(sink)], tally=self.tallies[name])
 
     def say(self, camera: str, health: str, detail: str = "") -> None:
         """A line about health."""

@@ -10,21 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from rnnedge_device.errors import InputError
-from rnnedge_device.runner.cameras import Cameras, last_good_of
+from rnnedge_device.runner.cameras import Cameras
 from rnnedge_device.runner.config import Config, load_config
 from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.seat import Seat
 from rnnedge_device.runner.sections import SECTIONS
 from rnnedge_device.runner.sinks import make_sink, wanted_sinks
 from rnnedge_device.runner.status import RunnerStatus
+from rnnedge_device.runner.surroundings import Surroundings
 from rnnedge_device.service import Notifier
 from rnnedge_device.sinks.sink import Sink
-from rnnedge_device.swap import FileWatch
-from rnnedge_device.thermal import Heat, HeatWatch, Thermal
 
 GAVE_UP = 3  # the exit code when a camera gave up and none is left
 _TICK_S = 0.5
-_HEAT_S = 5.0  # between two readings of the processor's heat
 _JOIN_S = 2.0  # for a capture to end; one that hangs in a driver is left behind
 _log = logging.getLogger(__name__)
 
@@ -52,14 +50,11 @@ class Runner:
     ) -> None:
         self._path, self._notifier = path, notifier or Notifier()
         self.config = load_config(path)
-        self._thermal, self._heat_watch, self._heat = Thermal(), HeatWatch(), Heat(None, None)
-        self._heat_due = 0.0
-        self.status = RunnerStatus(secrets.token_hex(4), heat=lambda: asdict(self._heat))
+        self.status = RunnerStatus(secrets.token_hex(4), heat=lambda: asdict(self._surroundings.heat))
         self._outlets = Outlets(self.status.run, {})
+        self._surroundings = Surroundings(self._outlets)
         self._cameras = Cameras(self._outlets, self.status, self._ended)
         self._seats: dict[str, Seat] = {}
-        self._watches: dict[str, FileWatch] = {}
-        self._kept: dict[str, str] = {}  # each camera's bundle that a copy was made of, its SHA-256
         self._made_from: dict[str, Any] = {}
         self._sinks: dict[str, Sink] = {}
         self._extra = dict(extra or {})
@@ -125,7 +120,7 @@ class Runner:
             while not self._asked_to_stop and not all(seat.over for seat in self._seats.values()):
                 self._wake.wait(_TICK_S)
                 self._wake.clear()
-                self._look_around()
+                self._surroundings.look(self._seats, self.config.runner)
                 if self._asked_to_reload:
                     self._asked_to_reload = False
                     self._reload()
@@ -141,34 +136,6 @@ class Runner:
 
     def _cameras_line(self) -> str:
         return f"cameras: {', '.join(self._seats)}"
-
-    def _look_around(self) -> None:
-        """At what changes without anybody saying so: the processor's heat, and files of bundles."""
-        now = time.monotonic()
-        if now >= self._heat_due:
-            self._heat_due, self._heat = now + _HEAT_S, self._thermal.read()
-            if news := self._heat_watch.changed(self._heat):
-                for name, seat in self._seats.items():
-                    self._outlets.health(name, "hot", news, seat.capture.now_ms())
-        self._keep_good_bundles()
-        for name, watch in self._watches.items():
-            if self.config.runner.watch_bundles and watch.look(now):
-                try:
-                    self._seats[name].swap(watch.path)
-                except InputError as problem:
-                    _log.warning("%s", problem, extra={"camera": name})
-                    watch.forget()
-
-    def _keep_good_bundles(self) -> None:
-        """What was swapped in and has got through its probation is what the next start may fall back to."""
-        last_good = last_good_of(self.config.runner)
-        if last_good is None:
-            return
-        for name, seat in self._seats.items():
-            bundle = seat.deployment.active.bundle
-            if self._kept.get(name) != bundle.sha256 and seat.deployment.state == "steady":
-                self._kept[name] = bundle.sha256
-                last_good.keep(seat.capture.options.bundle, bundle)
 
     def _reload(self) -> None:
         """A config that is wrong changes nothing."""
@@ -243,9 +210,7 @@ class Runner:
         """What there is now, for those who ask."""
         self.status.cameras = {name: seat.status for name, seat in self._seats.items()}
         self.status.sinks = self._outlets.sinks = self._all_sinks()
-        self._watches = {
-            name: FileWatch(Path(seat.capture.options.bundle)) for name, seat in self._seats.items()
-        }
+        self._surroundings.watch(self._seats)
 
     # --- the end ------------------------------------------------------------------------------------------
 
