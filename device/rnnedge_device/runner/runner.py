@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from rnnedge_device.errors import InputError
 from rnnedge_device.runner.cameras import Cameras
 from rnnedge_device.runner.config import Config, load_config
@@ -111,6 +113,8 @@ class Runner:
         Returns:
             The exit code: 0, or 3 when a camera gave up and none is left.
         """
+        # Cameras and sinks have threads enough: OpenCV's own pool makes each small picture wait for another core.
+        cv2.setNumThreads(1)
         try:
             for seat in self._seats.values():
                 self._cameras.start(seat)
