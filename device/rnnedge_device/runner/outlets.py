@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from rnnedge_device.events import Event
@@ -34,7 +33,7 @@ class Outlets:
         # One at a time: the order of the numbers is the order in which sinks see them.
         with self._lock:
             if message.line:
-                message = replace(message, line=self._completed(message))
+                message = Message(message.camera, self._completed(message), message.frame, message.prediction)
             for name, sink in self.sinks.items():
                 try:
                     sink.put(message)
