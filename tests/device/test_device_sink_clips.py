@@ -269,6 +269,7 @@ def test_a_ring_is_bounded_in_time_and_in_bytes():
         ring.add(Still.of(frame(number), None))
     assert [still.ts_ms for still in ring.since(0.0)] == [100.0 * number for number in range(79, 100)]
     assert [still.ts_ms for still in ring.since(9500.0)] == [9500.0, 9600.0, 9700.0, 9800.0, 9900.0]
+    assert [still.ts_ms for still in ring.since(20_000.0)] == [9900.0]
     small = PreRoll(1000.0, 5000)
     for number in range(100):
         small.add(Still.of(frame(number), None))
