@@ -198,13 +198,13 @@ def test_frames_above_the_clips_rate_are_not_kept(tmp_path):
 
 
 def test_frames_that_come_too_fast_are_dropped_and_no_event_is(tmp_path):
-    sink = open_clips(tmp_path, fps=1000.0)
-    noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
-    for number in range(400):
+    sink = open_clips(tmp_path, fps=1000.0, post_s=0.0)
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    for number in range(2000):
         sink.put(Message("door", {}, Frame(noise, number, float(number)), None))
-        if number == 200:
-            tell(sink, "start", 2, 2)
-    assert sink.status()["waiting"] <= 33
+        if number in (200, 300):
+            tell(sink, "start" if number == 200 else "end", number / 100, 2)
+    assert sink.status()["waiting"] <= 34  # frames and the two lines
     sink.close(60)
     assert sink.status()["dropped"] > 0
     assert sink.status()["sent"] == 1
@@ -269,6 +269,7 @@ def test_a_ring_is_bounded_in_time_and_in_bytes():
         ring.add(Still.of(frame(number), None))
     assert [still.ts_ms for still in ring.since(0.0)] == [100.0 * number for number in range(79, 100)]
     assert [still.ts_ms for still in ring.since(9500.0)] == [9500.0, 9600.0, 9700.0, 9800.0, 9900.0]
+    assert [still.ts_ms for still in ring.since(20_000.0)] == [9900.0]
     small = PreRoll(1000.0, 5000)
     for number in range(100):
         small.add(Still.of(frame(number), None))

@@ -40,8 +40,8 @@ class CameraClip:
 
     def over(self, ts_ms: float, most_ms: float) -> bool:
         """Is the clip to end before a still of this time?"""
-        if self.recording is None:
-            return False
+        if self.recording is None or self.recording.start_ms is None:
+            return False  # with no picture yet the next one stands for those that were left out
         ended = not self._running and ts_ms > self._until_ms
         return ended or ts_ms - self._began_ms > most_ms or ts_ms < self._last_ms
 

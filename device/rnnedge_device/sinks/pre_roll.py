@@ -1,7 +1,6 @@
 """The last seconds of a camera, as JPEG in memory."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -72,9 +71,9 @@ class PreRoll:
         ):
             self.size -= len(self._stills.popleft().jpeg)
 
-    def since(self, ts_ms: float) -> Iterator[Still]:
-        """Those from `ts_ms` on, the oldest first."""
-        return (still for still in self._stills if still.ts_ms >= ts_ms)
+    def since(self, ts_ms: float) -> list[Still]:
+        """Those from `ts_ms` on, the oldest first; where there are none the last one before."""
+        return [still for still in self._stills if still.ts_ms >= ts_ms] or list(self._stills)[-1:]
 
     def __len__(self) -> int:
         return len(self._stills)

@@ -25,6 +25,7 @@ class Recording:
         camera: its name.
         fps: of the film.
         annotate: draw what was said; stills of which nothing was said yet are left out then.
+        start_ms: the first still's time; None while there is none.
 
     Raises:
         OSError: the folder cannot be written.

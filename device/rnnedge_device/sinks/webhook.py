@@ -53,7 +53,7 @@ class WebhookOptions(SinkOptions):
     queue: Queue = 1_000
     spool: str = ""
     timeout_s: Above = 10.0
-    retry_s: Above = 60.0
+    retry_s: Above = 30.0
 
     @field_validator("url")
     @classmethod
