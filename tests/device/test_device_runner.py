@@ -17,6 +17,7 @@ from watching import watch
 
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.classify import Classifier
+from rnnedge_device.runner import throttle
 from rnnedge_device.runner.throttle import Throttle
 from rnnedge_device.sinks import CallSink
 from rnnedge_device.sinks.beside import BesideSink
@@ -206,15 +207,15 @@ def test_a_live_camera_shows_the_model_the_newest_frame(tmp_path, bundle_path):
 def test_load_steps_the_rate_down_and_back():
     """A clock of the test's own: three windows of too much, then ten calm ones."""
     now = [0.0]
-    throttle = Throttle(lambda: now[0])
+    load = Throttle(lambda: now[0])
     said = []
 
     def seconds(count, **busy):
         for _ in range(count):
             for name, share in busy.items():
-                throttle.add(name, share)
+                load.add(name, share)
             now[0] += 1.0
-            said.extend(throttle.changes().items())
+            said.extend(load.changes().items())
 
     seconds(2, door=0.8, hall=0.3)
     assert said == []
@@ -232,8 +233,9 @@ def test_load_steps_the_rate_down_and_back():
     assert len(said) == 4
 
 
-def test_a_model_that_is_too_slow_gets_a_lower_rate_and_says_so(tmp_path, clip_bundle_path):
-    """The real model, with a wait before each step: thirty steps a second do not fit."""
+def test_a_model_that_is_too_slow_gets_a_lower_rate_and_says_so(tmp_path, clip_bundle_path, monkeypatch):
+    """The real model, with a wait before each step: ten steps a second do not fit. Windows are shortened."""
+    monkeypatch.setattr(throttle, "_WINDOW_S", 0.3)
     with Running(
         tmp_path / "a.toml", camera("door", "live:synthetic:16x16@30", clip_bundle_path, rate=10)
     ) as running:
@@ -348,7 +350,7 @@ def test_a_signal_drains(tmp_path, film, clip_bundle_path, number, code):
             time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGUSR1)
-        time.sleep(1.5)
+        time.sleep(1.0)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:

@@ -163,23 +163,23 @@ def test_no_picture_is_told_and_comes_back(tmp_path, clip_bundle_path, kind, bad
     assert kind in [line.get("reset") for line in running.lines("door", "step")]
 
 
-def test_ten_thousand_damaged_pictures_cost_nothing_but_themselves(tmp_path, bundle_path):
-    """In a folder, as in the network: see the sources' tests."""
+def test_damaged_pictures_cost_nothing_but_themselves(tmp_path, bundle_path):
+    """A folder of them; of ten thousand from a camera in the network see the sources' tests."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number in range(10_000):
+    for number in range(1_000):
         name = folder / f"{number:05d}.jpg"
         name.write_bytes(
             b"\xff\xd8" + random.integers(0, 256, random.integers(0, 200)).astype(np.uint8).tobytes()
         )
-    for number in (0, 5_000, 9_999):
+    for number in (0, 500, 999):
         cv2.imwrite(str(folder / f"{number:05d}.jpg"), np.full((8, 8), 200, np.uint8))
     with Running(tmp_path / "a.toml", camera("desk", folder, bundle_path)) as running:
         assert running.join() == 0
-    assert [line["frame"] for line in running.lines("desk")] == [0, 5_000, 9_999]
+    assert [line["frame"] for line in running.lines("desk")] == [0, 500, 999]
     status = running.runner.status.snapshot()["cameras"]["desk"]
-    assert (status["frames"], status["skipped"], status["state"]) == (3, 9_997, "stopped")
+    assert (status["frames"], status["skipped"], status["state"]) == (3, 997, "stopped")
 
 
 def faketime():
