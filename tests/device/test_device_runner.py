@@ -282,8 +282,9 @@ def test_another_bundle_takes_over_between_two_frames(tmp_path, clip_bundle_path
     steps = running.lines("door", "step")
     # The same states: nothing began anew but the start.
     assert [line["reset"] for line in steps if "reset" in line] == ["start"]
-    frames = [line["frame"] for line in steps]
-    assert frames == sorted(set(frames))
+    # A frame may be held for two steps where the machine was busy; no step is made twice.
+    times = [line["ts_ms"] for line in steps]
+    assert times == sorted(set(times))
 
 
 def test_a_start_that_finds_something_worse_takes_the_last_good_bundle(tmp_path, bundle_path):
