@@ -79,7 +79,10 @@ class Checker:
             "limit_s": self.limit_s,
         }
         with self._lock:
-            answer = self._ask(request)
+            # Once more where the process itself has died, such as for want of memory: that says nothing of the bundle.
+            answer = self._ask(request) or self._ask(request)
+        if answer is None:
+            raise BundleError(f"bundle {shown!r}: could not be tried: the checking process died twice")
         if "signal" in answer:
             if answer["signal"] == signal.SIGALRM:
                 raise BundleError(f"bundle {shown!r}: its trial took longer than {self.limit_s:g} s")
@@ -103,18 +106,20 @@ class Checker:
     ) -> None:
         self.close()
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer; None where the process died over it."""
         try:
             process = self._started()
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
             return self._line(process, self.limit_s + _MARGIN_S)
-        except (OSError, EOFError, TimeoutError) as problem:
+        except TimeoutError as problem:
             self._end()
-            raise BundleError(
-                f"bundle {request['path']!r}: could not be tried: {problem or 'the checking process died'}"
-            ) from None
+            raise BundleError(f"bundle {request['path']!r}: could not be tried: {problem}") from None
+        except (OSError, EOFError):
+            self._end()
+            return None
 
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._process.poll() is None:
