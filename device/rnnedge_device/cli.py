@@ -107,7 +107,8 @@ def run(
     if print_unit:
         from rnnedge_device.service.unit import unit_of
 
-        click.echo(unit_of(click.get_current_context().obj), nl=False)
+        named = sources if config is None else _runner_command().sources_of(config)
+        click.echo(unit_of(click.get_current_context().obj, named), nl=False)
         return 0
     if config is not None:
         return _run_config(config, check)
@@ -143,6 +144,15 @@ def run(
     )
 
 
+def _runner_command() -> Any:
+    from rnnedge_device.extras import load_extra
+
+    load_extra("pydantic", "--config")
+    from rnnedge_device.runner import command
+
+    return command
+
+
 def _run_config(path: str, check: bool) -> int:
     context = click.get_current_context()
     beside = [
@@ -153,15 +163,12 @@ def _run_config(path: str, check: bool) -> int:
     ]
     if beside:
         raise click.UsageError(f"--config has everything in its file; leave out {', '.join(beside)}")
-    from rnnedge_device.extras import load_extra
-
-    load_extra("pydantic", "--config")
-    from rnnedge_device.runner.command import check_config, run_config
-
+    command = _runner_command()
     if check:
-        click.echo(check_config(path))
+        click.echo(command.check_config(path))
         return 0
-    return run_config(path)
+    code: int = command.run_config(path)
+    return code
 
 
 def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> None:

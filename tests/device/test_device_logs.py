@@ -12,6 +12,8 @@ import pytest
 from rnnedge_device.errors import InputError
 from rnnedge_device.logs import LineFormatter, RateLimit, log_to
 from rnnedge_device.redaction import _declared, declare_secret, redact
+from rnnedge_device.sinks.secret import read_secret
+from rnnedge_device.web.secret import Secret
 
 LOG = logging.getLogger("rnnedge.test")
 
@@ -168,6 +170,19 @@ def test_a_declared_secret_is_nowhere_in_the_log(form):
     assert text.count("***") >= 4
     declare_secret("abc")  # would be found everywhere
     assert redact("abc") == "abc"
+
+
+def test_what_is_read_from_a_secrets_file_is_a_secret(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("pure-gold-4711-mine\n")
+    path.chmod(0o600)
+    try:
+        for read in (lambda: read_secret(str(path), "mqtt: password_file"), lambda: Secret.read(path)):
+            _declared.clear()
+            read()
+            assert redact("refused: pure-gold-4711-mine") == "refused: ***"
+    finally:
+        _declared.clear()
 
 
 def test_nothing_is_left_behind():

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 from running import Running, camera
+from sink_parts import event
 from tiny_clips import write_film
 from watching import watch
 
 from rnnedge_device.bundle import read_bundle, write_bundle
 from rnnedge_device.classify import Classifier
 from rnnedge_device.runner import throttle
+from rnnedge_device.runner.config import load_config
+from rnnedge_device.runner.outlets import Outlets
+from rnnedge_device.runner.sinks import ConfiguredSinks
 from rnnedge_device.runner.throttle import Throttle
 from rnnedge_device.sinks import CallSink
 from rnnedge_device.sinks.beside import BesideSink
@@ -317,6 +321,45 @@ def test_a_config_read_again_changes_what_is_different(tmp_path, clip_bundle_pat
         assert set(running.runner.status.snapshot()["cameras"]) == {"door", "desk"}
     # The door's state was carried through all of it.
     assert [line["reset"] for line in running.lines("door", "step") if "reset" in line] == ["start"]
+
+
+def test_nothing_promised_falls_between_a_sink_and_the_one_in_its_place(tmp_path):
+    """Lines come all the time while the config is read again and again; one that is wrong leaves the sink as it was."""
+
+    def config(log, keep):
+        path = tmp_path / "a.toml"
+        path.write_text(
+            camera("door", "0", "any.rnnedge") + f'[jsonl]\npath = "{tmp_path}/{log}"\nkeep = {keep}\n'
+        )
+        return load_config(path)
+
+    def publish(found):
+        outlets.sinks = dict(found)
+
+    def say():
+        for number in range(100_000):
+            outlets.say(event(number))
+            if done.wait(0.0005):
+                return
+
+    sinks = ConfiguredSinks(lambda name: 30.0)
+    sinks.open(config("a.jsonl", 1))
+    outlets, done = Outlets("run", sinks.opened), threading.Event()
+    saying = threading.Thread(target=say)
+    saying.start()
+    try:
+        for log, keep in (("a.jsonl", 2), ("nowhere/a.jsonl", 2), ("a.jsonl", 3)):
+            sinks.change(config(log, keep), publish)
+            publish(sinks.opened)
+    finally:
+        done.set()
+        saying.join()
+    assert list(sinks.opened) == ["jsonl"]
+    sinks.close(60.0)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["id"] for line in lines] == [f"run-door-{number + 1}" for number in range(len(lines))]
+    outlets.say(event(0))
+    assert outlets.numbers == {"door": len(lines) + 1}
 
 
 def test_an_unknown_camera_is_named(tmp_path, bundle_path):

@@ -204,6 +204,21 @@ def test_the_command_prints_the_unit_of_itself(bundle_path, run_cli, monkeypatch
     assert "--print-unit" not in command
 
 
+@pytest.mark.parametrize(
+    ("source", "devices"),
+    [("picamera1:640x480@30", 3), ("picamera", 3), ("0", 1), ("rtsp://picamera/live", 1)],
+)
+def test_the_unit_opens_the_devices_of_a_configs_cameras(source, devices, run_cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnnedge_device.service.unit._PRIVATE", ())
+    (tmp_path / "a.toml").write_text(
+        f'[[camera]]\nname = "door"\nsource = "{source}"\nbundle = "a.rnnedge"\n'
+    )
+    code, out, _ = run_cli("--config", tmp_path / "a.toml", "--print-unit")
+    assert (code, out.count("\nDeviceAllow=")) == (0, devices)
+    code, again, _ = run_cli("b.rnnedge", "--source", source, "--print-unit")
+    assert (code, again.count("\nDeviceAllow=")) == (0, devices)
+
+
 def test_what_a_service_cannot_see_is_refused(bundle_path, run_cli):
     code, _, err = run_cli("/tmp/model.rnnedge", "--source", "0", "--print-unit")
     assert (code, "a /tmp of its own" in err) == (2, True)

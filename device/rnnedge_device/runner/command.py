@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnedge_device.logs import log_to
+from rnnedge_device.runner.config import load_config
 from rnnedge_device.runner.runner import Runner
 from rnnedge_device.service import Notifier, Watchdog
 
@@ -59,6 +60,15 @@ def check_config(path: str) -> str:
     runner.close()
     names = ", ".join(camera.name for camera in runner.config.camera)
     return f"config {path}: in order; cameras: {names}"
+
+
+def sources_of(path: str) -> list[str]:
+    """The sources that a config names, as it spells them.
+
+    Raises:
+        InputError: as `load_config`.
+    """
+    return [camera.source for camera in load_config(path).camera]
 
 
 @contextlib.contextmanager

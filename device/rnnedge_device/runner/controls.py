@@ -17,7 +17,8 @@ class Controls(Protocol):
     def swap(self, camera: str, bundle: Path) -> None:
         """Check and load another bundle beside the one that runs, then switch between two frames.
 
-        Says `swapped`, or `rolled_back` with the reason in `detail`.
+        Says `swapped`, or `refused` where the trial found it unfit and the old one goes on; `rolled_back` where it was
+        worse at work. `detail` has the reason.
         """
 
     def rollback(self, camera: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rnnedge_device.events import Event
+from rnnedge_device.redaction import redact
 from rnnedge_device.sinks.message import Message
 from rnnedge_device.sinks.sink import Sink
 
@@ -21,11 +22,12 @@ class Outlets:
     Args:
         run: the run's id.
         sinks: by name; may be replaced while it runs.
+        numbers: the last one of each camera.
     """
 
     def __init__(self, run: str, sinks: Mapping[str, Sink]) -> None:
         self.run, self.sinks = run, dict(sinks)
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def say(self, message: Message) -> None:
@@ -41,7 +43,8 @@ class Outlets:
                     _log.exception("the sink failed", extra={"sink": name})
 
     def health(self, camera: str, kind: str, detail: str, ts_ms: float) -> None:
-        """A line about a camera's health."""
+        """A line about a camera's health, without secrets: a driver's message may name the address it opened."""
+        detail = redact(detail)
         _log.warning("%s: %s", kind, detail, extra={"camera": camera})
         self.say(Message(camera, {"ts_ms": round(ts_ms, 3), "health": kind, "detail": detail}))
 
@@ -49,6 +52,6 @@ class Outlets:
         wall = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = {**message.line, "camera": message.camera, "wall": wall}
         if message.promised:
-            number = self._numbers[message.camera] = self._numbers.get(message.camera, 0) + 1
+            number = self.numbers[message.camera] = self.numbers.get(message.camera, 0) + 1
             line["id"] = f"{self.run}-{message.camera}-{number}"
         return line

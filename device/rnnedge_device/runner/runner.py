@@ -5,6 +5,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rnnedge_device.runner.config import Config, load_config
 from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.seat import Seat
 from rnnedge_device.runner.sections import SECTIONS
-from rnnedge_device.runner.sinks import make_sink, wanted_sinks
+from rnnedge_device.runner.sinks import ConfiguredSinks
 from rnnedge_device.runner.status import RunnerStatus
 from rnnedge_device.runner.surroundings import Surroundings
 from rnnedge_device.service import Notifier
@@ -57,8 +58,7 @@ class Runner:
         self._surroundings = Surroundings(self._outlets)
         self._cameras = Cameras(self._outlets, self.status, self._ended)
         self._seats: dict[str, Seat] = {}
-        self._made_from: dict[str, Any] = {}
-        self._sinks: dict[str, Sink] = {}
+        self._sinks = ConfiguredSinks(lambda camera: self._seats[camera].capture.fps)
         self._extra = dict(extra or {})
         self._web: Any = None
         self._wake = threading.Event()
@@ -67,8 +67,7 @@ class Runner:
         try:
             for camera in self.config.camera:
                 self._seats[camera.name] = self._cameras.make(camera, self.config.runner)
-            for name, made_from in wanted_sinks(self.config).items():
-                self._open_sink(name, made_from)
+            self._sinks.open(self.config)
             self._open_web()
         except BaseException:
             self.close(deadline_s=0.5)
@@ -174,27 +173,10 @@ class Runner:
         self._stop_captures(leaving)
         self._seats = {name: made.get(name) or self._seats[name] for name in after}
         self.config = config
-        self._change_sinks(config)
+        self._sinks.change(config, self._take_messages)
         self._publish()
         for seat in made.values():
             self._cameras.start(seat)
-
-    def _change_sinks(self, config: Config) -> None:
-        wanted = wanted_sinks(config)
-        for name in [name for name in self._sinks if wanted.get(name) != self._made_from[name]]:
-            sink = self._sinks.pop(name)
-            self._outlets.sinks = self._all_sinks()
-            sink.close(config.runner.drain_s)
-        for name, made_from in wanted.items():
-            if name not in self._sinks:
-                try:
-                    self._open_sink(name, made_from)
-                except InputError as problem:
-                    _log.error("reload: %s; there is no such sink now", problem)
-
-    def _open_sink(self, name: str, made_from: Any) -> None:
-        self._sinks[name] = make_sink(name, made_from, lambda camera: self._seats[camera].capture.fps)
-        self._made_from[name] = made_from
 
     def _open_web(self) -> None:
         options = self.config.sections.get("web")
@@ -207,13 +189,14 @@ class Runner:
         # Not through `make`: it is a server around a sink, and asks the runner back.
         self._web = SECTIONS["web"].make(options, view, self.status, self)
 
-    def _all_sinks(self) -> dict[str, Sink]:
-        return {**self._sinks, **self._extra}
+    def _take_messages(self, sinks: Mapping[str, Sink]) -> None:
+        """These of the config, and those of the caller, hear from now on."""
+        self.status.sinks = self._outlets.sinks = {**sinks, **self._extra}
 
     def _publish(self) -> None:
         """What there is now, for those who ask."""
         self.status.cameras = {name: seat.status for name, seat in self._seats.items()}
-        self.status.sinks = self._outlets.sinks = self._all_sinks()
+        self._take_messages(self._sinks.opened)
         self._surroundings.watch(self._seats)
 
     # --- the end ------------------------------------------------------------------------------------------
@@ -234,8 +217,4 @@ class Runner:
         if self._web is not None:
             with contextlib.suppress(Exception):
                 self._web.stop()
-        for name, sink in self._sinks.items():
-            try:
-                sink.close(max(0.5, deadline - time.monotonic()))
-            except (OSError, InputError) as problem:
-                _log.error("%s", problem, extra={"sink": name})
+        self._sinks.close(deadline - time.monotonic())

@@ -3,9 +3,11 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rnnedge_device.errors import InputError
+from rnnedge_device.sources.camera_spec import CameraSpec
 
 _UNIT = """\
 # A recurrent vision model on live cameras. Written by rnnedge-run --print-unit.
@@ -128,18 +130,21 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
     )
 
 
-def unit_of(command_line: list[str]) -> str:
+def unit_of(command_line: list[str], sources: Iterable[str]) -> str:
     """The unit for a command line of `rnnedge-run` that has `--print-unit` in it.
 
-    Files that are there get their absolute names; cameras are `picamera2` where a word begins so, else `v4l2`.
+    Files that are there get their absolute names.
+
+    Args:
+        sources: the cameras, of the command line or of its config; they decide which devices the service may use.
 
     Raises:
         InputError: as `unit_text`.
     """
     words = [word for word in command_line if word != "--print-unit"]
     absolute = [os.path.abspath(word) if os.path.exists(word) else word for word in words]
-    cameras = "picamera2" if any(word.startswith("picamera2") for word in words) else "v4l2"
-    return unit_text(absolute, cameras)
+    specs = [CameraSpec.parse(source) for source in sources]
+    return unit_text(absolute, "picamera2" if any(spec and spec.picamera for spec in specs) else "v4l2")
 
 
 def _program() -> list[str]:

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 from rnnedge_device.errors import InputError
+from rnnedge_device.redaction import declare_secret
 
 
 def read_secret(path: str, where: str) -> str:
-    """The file's text without white space at its ends.
+    """The file's text without white space at its ends. From now on it is hidden in logs.
 
     Args:
         path: `$NAME` and `${NAME}` stand for variables of the environment, as `$CREDENTIALS_DIRECTORY`.
@@ -23,4 +24,5 @@ def read_secret(path: str, where: str) -> str:
         raise InputError(f"{where} = {path!r}: cannot be read: {reason}") from None
     if not secret:
         raise InputError(f"{where} = {path!r}: is empty; it must hold the secret")
+    declare_secret(secret)
     return secret

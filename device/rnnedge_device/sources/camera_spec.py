@@ -66,5 +66,5 @@ def is_url(spec: str) -> bool:
 
 
 def public_name(spec: str) -> str:
-    """The text as it may be shown: without the user, password or token of a URL."""
-    return redact(spec) if "://" in spec else spec
+    """The text as it may be shown: without the user, password or token of a URL, and without declared secrets."""
+    return redact(spec)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from rnnedge_device.errors import InputError
+from rnnedge_device.redaction import declare_secret
 
 LEAST = 16  # characters of a token
 SESSION_S = 30 * 24 * 3600  # how long a log-in lasts
@@ -35,7 +36,7 @@ class Secret:
 
     @classmethod
     def read(cls, path: Path) -> "Secret":
-        """The first line of a file.
+        """The first line of a file. From now on it is hidden in logs.
 
         Raises:
             InputError: not readable, readable by everybody, or not a token of 16 or more printable ASCII characters.
@@ -55,6 +56,7 @@ class Secret:
                 f"{where}: its first line must be {LEAST} or more printable ASCII characters without spaces, such as "
                 "openssl rand -hex 32 gives"
             )
+        declare_secret(line.decode())
         return cls(line.decode())
 
     @classmethod
