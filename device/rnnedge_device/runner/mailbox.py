@@ -56,7 +56,8 @@ class Mailbox:
 
     def __init__(self, bell: Bell, live: bool) -> None:
         self._bell, self._live = bell, live
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._items = deque[Item]()
         self._closed = False
         self.dropped = 0
@@ -77,7 +78,7 @@ class Mailbox:
 
     def take(self) -> Item | None:
         """What is next; None if there is nothing."""
-        with self._changed:
+        with self._lock:
             if not self._items:
                 return None
             item = self._items.popleft()

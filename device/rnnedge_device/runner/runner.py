@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from rnnedge_device.sinks.sink import Sink
 
 GAVE_UP = 3  # the exit code when a camera gave up and none is left
 _TICK_S = 0.5
+_SWITCH_S = 0.0005
 _JOIN_S = 2.0  # for a capture to end; one that hangs in a driver is left behind
 _log = logging.getLogger(__name__)
 
@@ -114,6 +116,9 @@ class Runner:
         """
         # Cameras and sinks have threads enough: OpenCV's own pool makes each small picture wait for another core.
         cv2.setNumThreads(1)
+        # A model that comes back from its kernels waits so long for a thread that runs Python; of the usual 5 ms an
+        # event would be late by as much.
+        sys.setswitchinterval(_SWITCH_S)
         try:
             for seat in self._seats.values():
                 self._cameras.start(seat)
