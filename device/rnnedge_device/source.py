@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnnedge_device.closing import Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Frame:
     rate: float = 0.0
 
 
-class Source(ABC):
+class Source(Closing, ABC):
     """Frames in order, once: opened by `open_source`, read with a deadline or iterated, closed. A context manager
     that closes itself.
 
@@ -90,11 +90,3 @@ class Source(ABC):
     def close(self) -> None:
         """Give back what the source holds. Harmless when called again."""
         self.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

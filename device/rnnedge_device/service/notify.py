@@ -5,10 +5,10 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from typing import Self
 
+from rnnedge_device.closing import Closing
 
-class Notifier:
+class Notifier(Closing):
     """Tells systemd how the service is. The protocol is that of `man sd_notify`.
 
     Never blocks and never raises: a manager that does not listen must not stop a camera.
@@ -67,12 +67,6 @@ class Notifier:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _send(self, *words: str) -> None:
         if self._socket is not None:

@@ -4,12 +4,13 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from rnnedge_device.closing import Closing
 from rnnedge_device.sinks.message import Message
 
 
-class Sink(ABC):
+class Sink(Closing, ABC):
     """Takes messages and brings them somewhere. A context manager that closes itself.
 
     Messages come in the order in which they were said, one for each line; a frame without a line comes once, with
@@ -40,14 +41,6 @@ class Sink(ABC):
     def close(self, deadline_s: float = 5.0) -> None:
         """Deliver what was promised, for so many seconds at most, then give everything back. Harmless when called
         again."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class DirectSink(Sink):

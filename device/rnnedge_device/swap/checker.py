@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from rnnedge_device.closing import Closing
 from rnnedge_device.errors import BundleError, SignatureError
 from rnnedge_device.signature import PublicKey
 
@@ -35,7 +35,7 @@ class Check:
     latency_us: dict[str, Any]
 
 
-class Checker:
+class Checker(Closing):
     """A process that tries bundles. It starts with the first, serves one at a time, and is started anew if it dies.
 
     Args:
@@ -97,14 +97,6 @@ class Checker:
         """End the process. Harmless when called again."""
         with self._lock:
             self._end()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
         """The answer; None where the process died over it."""
