@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rnnedge_device.closing import Closing
 
+
 class Notifier(Closing):
     """Tells systemd how the service is. The protocol is that of `man sd_notify`.
 
