@@ -135,16 +135,19 @@ class Picamera2:
 def test_the_newest_frame_of_a_network_camera():
     with HttpCamera(moving) as camera, open_source(camera.url) as source:
         frames = [source.read(20) for _ in range(5)]
-        time.sleep(0.5)
-        late = source.read(20)
+        # What comes while nobody reads is passed over; on a busy machine it takes its time to come.
+        for _ in range(60):
+            time.sleep(0.5)
+            frames.append(source.read(20))
+            if frames[-1].index > frames[-2].index + 1:
+                break
     assert all(frame.image.shape == (48, 64, 3) for frame in frames)
     assert (source.live, source.timed) == (True, True)
-    times = [frame.taken_s for frame in [*frames, late]]
+    times = [frame.taken_s for frame in frames]
     assert times == sorted(set(times))
     assert [frame.ts_ms for frame in frames] == sorted(frame.ts_ms for frame in frames)
-    # What came while nobody read is counted, and the newest of it was taken.
-    assert source.dropped == late.index + 1 - 6
-    assert late.index > frames[-1].index + 1
+    assert frames[-1].index > frames[-2].index + 1
+    assert source.dropped == frames[-1].index + 1 - len(frames)
 
 
 def test_a_read_that_hangs_has_a_deadline_and_its_process_is_killed():

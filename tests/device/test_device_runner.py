@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from running import Running, camera
-from sink_parts import event
+from sink_parts import event, wait_until
 from tiny_clips import write_film
 from watching import watch
 
@@ -193,7 +193,7 @@ def test_a_live_camera_shows_the_model_the_newest_frame(tmp_path, bundle_path):
     def hold(message):
         if message.frame is not None and message.frame.index == 5:
             held.append(message)
-            time.sleep(0.5)
+            running.wait_for(lambda: running.runner.status.cameras["desk"].dropped >= 10)
 
     with Running(
         tmp_path / "a.toml", camera("desk", "live:synthetic:8x8@60x90", bundle_path), hold
@@ -253,7 +253,7 @@ def test_a_model_that_is_too_slow_gets_a_lower_rate_and_says_so(tmp_path, clip_b
         assert (line["health"], line["detail"].split(" model")[0]) == ("degraded", "5 of 10")
         slow[0] = 0.0
         running.wait_for(lambda: "restored" in running.health("door"))
-        assert running.runner.status.snapshot()["cameras"]["door"]["health"] is None
+        running.wait_for(lambda: running.runner.status.snapshot()["cameras"]["door"]["health"] is None)
 
 
 # --- while it runs -------------------------------------------------------------------------------------
@@ -372,13 +372,9 @@ def test_an_unknown_camera_is_named(tmp_path, bundle_path):
             running.runner.rollback("desk")
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "rnnedge_device", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(*arguments, stderr=subprocess.PIPE):
+    command = [sys.executable, "-m", "rnnedge_device", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
@@ -387,21 +383,27 @@ def test_a_signal_drains(tmp_path, film, clip_bundle_path, number, code):
     record = tmp_path / "door.rec"
     path = tmp_path / "a.toml"
     path.write_text(camera("door", "live:synthetic:16x16@30", clip_bundle_path, record=f"'{record}'"))
-    process = start("--config", path)
+    log = tmp_path / "log"
+
+    def recorded():
+        """Bytes so far; it has its name at the end."""
+        return sum(part.stat().st_size for part in tmp_path.glob(".door-*"))
+
+    with log.open("w") as err:
+        process = start("--config", path, stderr=err)
     try:
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob(".door-*")) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(recorded, "the first frames in the recording")
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGUSR1)
-        time.sleep(1.0)
+        wait_until(lambda: "read again" in log.read_text(), "the config is read again")
+        size = recorded()
+        wait_until(lambda: recorded() > size + 20_000, "some more frames")
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     assert (process.returncode, out) == (code, "")
-    assert "read again" in err
-    assert "Traceback" not in err
+    assert "Traceback" not in log.read_text()
     with open_source(f"replay:{record}") as source:
         frames = list(source)
         assert source.skipped == 0

@@ -10,6 +10,7 @@ from live_run import LiveRun
 from web_client import TOKEN, browser, connect, serving, token_file, wait_for
 
 from rnnedge_device.errors import InputError
+from rnnedge_device.web import guard
 from rnnedge_device.web import secret as secret_module
 from rnnedge_device.web.attempts import Attempts
 from rnnedge_device.web.options import WebOptions
@@ -123,8 +124,13 @@ def test_a_cookie_is_of_its_token_and_time(monkeypatch):
     assert not secret.is_session(old)
 
 
-def test_wrong_tokens_are_limited(server):
-    with httpx.Client(base_url=server.url) as client:
+def test_wrong_tokens_are_limited(run, tmp_path, monkeypatch):
+    # No try comes back while the test runs, however busy the machine is.
+    monkeypatch.setattr(guard, "Attempts", lambda: Attempts(refill_s=1000.0))
+    with (
+        serving(run, token_file=token_file(tmp_path)) as server,
+        httpx.Client(base_url=server.url) as client,
+    ):
         client.post("/login", data={"token": TOKEN})
         answers = [httpx.get(f"{server.url}healthz", headers=WRONG).status_code for _ in range(14)]
         assert answers[:10] == [401] * 10
@@ -132,7 +138,7 @@ def test_wrong_tokens_are_limited(server):
         # The right one is not even looked at now, or a guess among many would tell.
         refused = httpx.get(f"{server.url}healthz", headers=BEARER)
         assert refused.status_code == 429
-        assert 0 < int(refused.headers["Retry-After"]) < 60
+        assert 0 < int(refused.headers["Retry-After"]) <= 5000
         told = httpx.post(f"{server.url}login", data={"token": TOKEN})
         assert told.status_code == 429
         assert "too many wrong tokens" in told.text
