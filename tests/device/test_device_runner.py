@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from running import Running, camera
 from sink_parts import event, wait_until
@@ -96,9 +98,6 @@ def test_lines_are_named_dated_and_numbered(tmp_path, film, clip_bundle_path):
 
 def test_a_part_of_the_picture(tmp_path, bundle_path, tiny, pictures):
     """The model is shown the right half of pictures that are a digit beside noise."""
-    import cv2
-    import numpy as np
-
     folder = tmp_path / "wide"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
@@ -145,6 +144,18 @@ def test_a_recording_of_a_live_camera_gives_the_same_events(tmp_path, film, clip
     with Running(tmp_path / "b.toml", camera("door", f"replay:{record}", clip_bundle_path)) as again:
         again.join()
     assert untimed(again.lines("door")) == said
+
+
+def test_the_annotated_frames_as_a_film(tmp_path, clip, bundle_path):
+    seen = tmp_path / "seen.mp4"
+    with Running(tmp_path / "a.toml", camera("desk", clip, bundle_path, save=f"'{seen}'")) as running:
+        assert running.join() == 0
+    film = cv2.VideoCapture(str(seen))
+    status = running.runner.status.snapshot()["sinks"]["save-desk"]
+    assert (
+        status["sent"] + status["lost"] == 24
+    )  # lost: the encoder did not keep up with a file that is not hurried
+    assert (film.get(cv2.CAP_PROP_FPS), film.get(cv2.CAP_PROP_FRAME_COUNT)) == (12, status["sent"])
 
 
 # --- threads -------------------------------------------------------------------------------------------

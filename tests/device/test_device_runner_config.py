@@ -47,7 +47,7 @@ WRONG = [
     ([camera("a", "raw:4x4", "b"), camera("b", "live:raw:4x4", "b")], "on one device, standard input"),
     (
         [camera("a", "0", "b", record="'x'"), camera("b", "1", "b", record="'./x'")],
-        "'a' and 'b' record to one file",
+        "'a' and 'b' write to one file",
     ),
     (["[[camera]\n"], "is not TOML"),
 ]

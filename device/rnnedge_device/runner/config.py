@@ -68,6 +68,7 @@ class CameraOptions(Options):
         roi: `[x0, y0, x1, y1]`, the part of the picture that the model sees, in shares of its width and height.
         rate: model steps a second at most; None for the bundle's, or as many as come.
         record: a file for the raw frames, for `replay:FILE`.
+        save: a file for the annotated frames, `.mp4` or `.avi`, whole at the end.
     """
 
     name: str
@@ -77,6 +78,7 @@ class CameraOptions(Options):
     roi: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
     rate: Annotated[float, Field(gt=0, le=1000)] | None = None
     record: Annotated[str, Field(min_length=1)] | None = None
+    save: Annotated[str, Field(pattern=r"\.(mp4|avi)$")] | None = None
 
     @field_validator("name")
     @classmethod
@@ -123,10 +125,9 @@ class Config(Options):
                 )
             if device:
                 devices[device] = camera.name
-            path = str(Path(camera.record).resolve()) if camera.record else ""
-            if path and path in files:
-                raise ValueError(f"cameras {files[path]!r} and {camera.name!r} record to one file, {path}")
-            if path:
+            for path in [str(Path(file).resolve()) for file in (camera.record, camera.save) if file]:
+                if path in files:
+                    raise ValueError(f"cameras {files[path]!r} and {camera.name!r} write to one file, {path}")
                 files[path] = camera.name
         return self
 

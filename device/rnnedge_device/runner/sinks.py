@@ -11,7 +11,7 @@ from rnnedge_device.runner.sections import SECTIONS
 from rnnedge_device.sinks.beside import BesideSink
 from rnnedge_device.sinks.holding import Holding
 from rnnedge_device.sinks.lines import JsonLines
-from rnnedge_device.sinks.pictures import OfCamera
+from rnnedge_device.sinks.pictures import OfCamera, VideoFile
 from rnnedge_device.sinks.recorder import Recorder
 from rnnedge_device.sinks.sink import Sink
 
@@ -86,15 +86,17 @@ def _wanted(config: Config) -> dict[str, Any]:
             found[name if number == 1 else f"{name}-{number}"] = one
     for camera in config.camera:
         if camera.record:
-            found[f"record-{camera.name}"] = (camera.name, camera.record)
+            found[f"record-{camera.name}"] = (camera.name, Recorder, camera.record)
+        if camera.save:
+            found[f"save-{camera.name}"] = (camera.name, VideoFile, camera.save)
     return found
 
 
 def _made(name: str, made_from: Any, fps: Callable[[str], float]) -> Sink:
     if isinstance(made_from, tuple):
-        camera, path = made_from
+        camera, kind, path = made_from
         # The rate is known when the first frame is.
-        return OfCamera(camera, lambda: BesideSink(Recorder(path, fps(camera)), name))
+        return OfCamera(camera, lambda: BesideSink(kind(path, fps(camera)), name))
     if getattr(made_from, "path", None) == "-":
         return BesideSink(JsonLines("-"), name, queued=1000)
     sink: Sink = SECTIONS[name.partition("-")[0]].make(made_from, name)

@@ -59,6 +59,8 @@ class OfCamera(OpenedSink):
         if message.camera != self._camera:
             return
         if self._sink is None:
+            if message.frame is None:
+                return
             self._sink = self._opened.enter_context(self._make())
         self._sink.put(message)
         self.sent += 1
