@@ -49,6 +49,11 @@ WRONG = [
         [camera("a", "0", "b", record="'x'"), camera("b", "1", "b", record="'./x'")],
         "'a' and 'b' write to one file",
     ),
+    (
+        [camera("a", "0", "b", save="'x.mp4'"), camera("b", "1", "b", record="'./x.mp4'")],
+        "'a' and 'b' write to one file",
+    ),
+    ([camera("a", "0", "b", save="'x.mkv'")], "camera.0.save = 'x.mkv': "),
     (["[[camera]\n"], "is not TOML"),
 ]
 

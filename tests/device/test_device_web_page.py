@@ -153,7 +153,7 @@ def test_a_runner_that_has_gone_is_told(run, page):
 
 
 def test_nothing_is_cut_off_on_phone_and_desktop_in_light_and_dark(run, page):
-    run.say("door", "restarting", "a-very-long-word-" * 12)
+    run.say("door", "recovered", "a-very-long-word-" * 12)
     with serving(run) as server:
         for width, dark in ((390, False), (390, True), (1280, True), (1280, False)):
             emulate(page, width, 844, dark)

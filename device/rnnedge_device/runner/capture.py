@@ -174,7 +174,7 @@ class Capture:
     def _is_back(self, source: Source) -> None:
         self._status.state = "running"
         # A picture that was black has to be seen before it counts as recovered.
-        if self._status.health in ("lost", "hung", "restarting"):
+        if self._status.health in ("lost", "hung"):
             self._recovered()
 
     def _recovered(self) -> None:

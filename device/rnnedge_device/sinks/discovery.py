@@ -5,7 +5,7 @@ import re
 import zlib
 from typing import Any
 
-_PROBLEMS = ("lost", "hung", "black", "frozen", "restarting", "gave_up")
+_PROBLEMS = ("lost", "hung", "black", "frozen", "gave_up")
 _EVENT = (
     "{{ {'event_type': value_json.event, 'label': value_json.label, 'score': value_json.score} | tojson }}"
 )

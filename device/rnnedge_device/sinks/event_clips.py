@@ -18,7 +18,7 @@ from rnnedge_device.sinks.sink import Sink
 from rnnedge_device.source import Frame
 
 _WAITING = 32  # frames of all cameras that wait to be compressed at most
-_GONE = ("lost", "hung", "restarting", "gave_up")  # after these no picture belongs to the ones before
+_GONE = ("lost", "hung", "gave_up")  # after these no picture belongs to the ones before
 _log = logging.getLogger(__name__)
 
 
