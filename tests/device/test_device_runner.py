@@ -334,6 +334,28 @@ def test_a_config_read_again_changes_what_is_different(tmp_path, clip_bundle_pat
     assert [line["reset"] for line in running.lines("door", "step") if "reset" in line] == ["start"]
 
 
+def test_a_config_read_again_leaves_no_thread_behind(tmp_path, clip_bundle_path, bundle_path):
+    path = tmp_path / "a.toml"
+    desk, door = (
+        camera("desk", "live:synthetic:8x8@30", bundle_path),
+        camera("door", "live:synthetic:16x16@30", clip_bundle_path),
+    )
+
+    def threads():
+        return sorted(one.name for one in threading.enumerate() if one.name.startswith("inference"))
+
+    with Running(path, desk) as running:
+        running.wait_for(lambda: running.frames("desk") > 3)
+        before = threads()
+        for text, name in ((door, "door"), (desk, "desk")):
+            path.write_text(text)
+            running.runner.reload()
+            running.wait_for(lambda name=name: name in running.runner.status.snapshot()["cameras"])
+            running.wait_for(lambda name=name: running.frames(name) > 3)
+            running.wait_for(lambda: len(threads()) == 1)
+        assert threads() == before
+
+
 def test_nothing_promised_falls_between_a_sink_and_the_one_in_its_place(tmp_path):
     """Lines come all the time while the config is read again and again; one that is wrong leaves the sink as it was."""
 

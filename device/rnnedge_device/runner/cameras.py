@@ -1,7 +1,7 @@
 """The cameras of a runner: bundles loaded, sources checked, captures and seats made, grouped by interpreter."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Cameras:
         self._outlets, self._status, self._on_end = outlets, status, on_end
         self._checker = Checker()
         self._groups: dict[tuple[str, str | None, int], tuple[Inference, LoadedBundle[Model]]] = {}
-        self._inferences: dict[str, Inference] = {}
+        self._inferences: dict[Seat, Inference] = {}
         self._started = set[Inference]()
 
     def make(self, options: CameraOptions, runner: RunnerOptions) -> Seat:
@@ -91,17 +91,27 @@ class Cameras:
             self._status,
         )
         seat.describe()
-        self._inferences[options.name] = inference
+        self._inferences[seat] = inference
         return seat
 
     def start(self, seat: Seat) -> None:
         """Let a camera run."""
-        inference = self._inferences[seat.name]
+        inference = self._inferences[seat]
         inference.add(seat)
         if inference not in self._started:
             self._started.add(inference)
             inference.start()
         seat.capture.start()
+
+    def keep_only(self, seats: Collection[Seat]) -> None:
+        """Let go of the interpreters and threads that none of these cameras uses. The others' cameras were stopped."""
+        self._inferences = {seat: self._inferences[seat] for seat in seats}
+        used = set(self._inferences.values())
+        self._groups = {key: group for key, group in self._groups.items() if group[0] in used}
+        for inference in self._started - used:
+            inference.close()
+        # Those that still finish are waited for at the end.
+        self._started = {one for one in self._started if one in used or one.thread.is_alive()}
 
     def close(self, deadline_s: float) -> None:
         """End the threads, once their cameras are over."""

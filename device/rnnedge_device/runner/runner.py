@@ -182,6 +182,7 @@ class Runner:
         self._publish()
         for seat in made.values():
             self._cameras.start(seat)
+        self._cameras.keep_only(self._seats.values())
 
     def _open_web(self) -> None:
         options = self.config.sections.get("web")
