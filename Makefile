@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test lint types bench bench-streaming bench-captions setup clean
+.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, 
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated models; SEED=n for others
+	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \
+	$(BIN)/python -m pytest -q tests/device/test_device_malicious.py $(PYTEST_ARGS)
+
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,6 +66,13 @@ bench-streaming: $(VENV)/export.stamp  ## a carried state beside a window run an
 
 bench-captions: $(BENCH_VENV)/stamp  ## a captioner's encoder and decoder beside ONNX Runtime, on the demo's run
 	$(BENCH_VENV)/bin/python -m benchmarks.captions $(RUN) $(BENCH_ARGS)
+
+bench-runner: $(VENV)/export.stamp  ## the runner beside the bare interpreter, and how late it is
+	$(BIN)/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt -e ".[runner]"
+	$(BIN)/python -m benchmarks.runner $(BUNDLES) $(BENCH_ARGS)
+
+soak: $(VENV)/dev.stamp  ## two cameras, 200,000 frames: memory, threads and descriptors stay as they are
+	RNNEDGE_SOAK=200000 $(BIN)/python -m pytest -q tests/device/test_device_runner_soak.py
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

@@ -24,7 +24,7 @@ from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks import Film, Sink, json_lines, video_file
+from rnnedge_device.sinks import CallSink, Film, JsonLines, Message, Sink, VideoFile
 from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
 
@@ -110,10 +110,11 @@ def stream_video(dataset: Dataset, bundle: Path, out: Path) -> dict[str, Any]:
     write_film(dataset, film)
     seen: list[str] = []
 
-    def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
-        seen.append(prediction.label)
+    def remember(message: Message) -> None:
+        if message.prediction is not None:
+            seen.append(message.prediction.label)
 
-    counts = play(film, Classifier(read_bundle(bundle)), out, remember)
+    counts = play(film, Classifier(read_bundle(bundle)), out, CallSink(remember))
     truth = [dataset.names[label] for label in dataset.labels for _ in range(HOLD)]
     right = sum(a == b for a, b in zip(seen, truth, strict=True))
     return {
@@ -128,8 +129,8 @@ def play(film: Path, model: Classifier | ClipModel | Captioner, out: Path, sink:
     """Stream a film through a model into ``events.jsonl``, ``stream.mp4`` and ``sink``; the summary of ``stream``."""
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(open_source(str(film)))
-        events = stack.enter_context(json_lines(str(out / "events.jsonl")))
-        video = stack.enter_context(video_file(str(out / "stream.mp4"), source.fps))
+        events = stack.enter_context(JsonLines(str(out / "events.jsonl")))
+        video = stack.enter_context(VideoFile(str(out / "stream.mp4"), source.fps))
         return stream(source, model, [sink, events, video])
 
 

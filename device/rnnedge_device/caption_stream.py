@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from rnnedge_device.caption_writer import CaptionWriter, Finished, Writing
 from rnnedge_device.captioner import Caption
 from rnnedge_device.classify import Prediction
+from rnnedge_device.events import Event
 from rnnedge_device.scene import SceneDetector
-from rnnedge_device.source import Frame, Source
+from rnnedge_device.source import Frame
 from rnnedge_device.vocabulary import SPECIALS
+
+if TYPE_CHECKING:
+    from rnnedge_device.answers import Flow
 
 REASONS = ("start", "scene_cut", "interval", "image")
 # Times of a video are rounded: a frame at 1999.97 ms is the one at two seconds.
@@ -65,7 +69,7 @@ class CaptionStream:
         InputError: (`feed`) the image's dtype or shape is not a frame's, or the model gives NaN.
     """
 
-    def __init__(self, writer: CaptionWriter, source: Source, name: str = "") -> None:
+    def __init__(self, writer: CaptionWriter, source: "Flow", name: str = "") -> None:
         spec, words = writer.captioner.spec, writer.captioner.vocabulary.words[len(SPECIALS) :]
         self.name = name
         self._writer, self._source, self._interval_ms = writer, source, spec.interval_ms
@@ -76,8 +80,27 @@ class CaptionStream:
         self._writing: Writing | None = None
         self._last: Finished | None = None
 
+    def set_rate(self, rate: float) -> None:
+        """At most so many captions a second for want of a new scene, and never more than the bundle says."""
+        self._interval_ms = max(self._writer.captioner.spec.interval_ms, 1000 / rate)
+
+    def reset(self) -> None:
+        """The next frame is the first of another scene."""
+        self._begun_ms, self._cut = None, False
+        if self._detector:
+            self._detector.reset()
+
+    def interrupt(self, reason: str) -> list[Event]:
+        """The source is gone for a while: nothing ends, and its next frame is the first of another scene."""
+        self.reset()
+        return []
+
     def feed(self, frame: Frame) -> list[CaptionPrediction]:
         """A frame of the source; always one answer, whose `finished` is mostly None."""
+        if frame.rate:
+            self.set_rate(frame.rate)
+        if frame.reset:
+            self.reset()
         pixels = None
         if self._detector:
             pixels = self._writer.captioner.preprocess.pixels(frame.image)

@@ -5,13 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter_ns
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnedge_device.captioner import Caption, Captioner
+from rnnedge_device.closing import Closing
 from rnnedge_device.source import Frame
 
 # How long the end of a source waits for the caption that is being written, and a run that is stopped for its thread.
@@ -124,7 +123,7 @@ class Writing:
                 raise TimeoutError(f"the caption of frame {self._frame.index}: not done in {_PATIENCE_S:g} s")
 
 
-class CaptionWriter:
+class CaptionWriter(Closing):
     """One captioner for the streams of all sources, which take turns. A context manager: no thread outlives it
     but one that the runtime does not give back, and that one dies with the process.
 
@@ -181,11 +180,3 @@ class CaptionWriter:
         self._closed = True
         if self._thread is not None:
             self._thread.join(_JOIN_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

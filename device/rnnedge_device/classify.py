@@ -119,6 +119,7 @@ def probabilities(real: NDArray[np.float32], output: str) -> NDArray[np.float32]
     """Probabilities, float32 `[..., K]`, of real outputs that are `logits` or already `probabilities`."""
     if output == "probabilities":
         return real
-    powers = np.exp(real - real.max(axis=-1, keepdims=True))
-    result: NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
-    return result
+    # The ufuncs themselves: after an inference no cache holds what stands between `max()` and them.
+    powers: NDArray[np.float32] = np.exp(real - np.maximum.reduce(real, axis=-1, keepdims=True))
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
+    return powers

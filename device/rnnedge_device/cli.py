@@ -1,6 +1,6 @@
-"""`rnnedge-run`: a bundle on a source of frames.
+"""`rnnedge-run`: a bundle on a source of frames, or a config of cameras for as long as it may be.
 
-Exit codes: 0 done, 1 the self-test or the run failed, 2 bad input, 130 Ctrl-C.
+Exit codes: 0 done, 1 the self-test or the run failed, 2 bad input, 3 a camera gave up and none is left, 130 Ctrl-C.
 """
 
 import contextlib
@@ -23,16 +23,23 @@ Examples:
   rnnedge-run digits.rnnedge --source clip.mp4 --save seen.mp4 --json
   rnnedge-run actions.rnnedge --source 0 --source 1 --jsonl -
   rnnedge-run scenes.rnnedge --source 0 --beam 3 --show
-  rnnedge-run digits.rnnedge --selftest""",
+  rnnedge-run digits.rnnedge --selftest
+  rnnedge-run actions.rnnedge --source 0 --record seen.rec
+  rnnedge-run actions.rnnedge --source replay:seen.rec --jsonl -
+  rnnedge-run --config door.toml""",
 )
-@click.argument("bundle")
+@click.argument("bundle", required=False)
+@click.option("--config", metavar="FILE", help="Cameras, sinks and web view from a TOML file, left running.")
+@click.option("--check", is_flag=True, help="With --config: check all it names, start nothing.")
 @click.option(
     "--source",
     "sources",
     metavar="S",
     multiple=True,
-    help="Camera (0 or /dev/video0), video file, image file, folder of images (FOLDER@FPS where they are "
-    "frames), or synthetic[:WxH[@FPS][xFRAMES]]. Several for clips, each with a state of its own, and captions.",
+    help="Camera (0, /dev/video0 or picamera, each with [:WxH[@FPS]][,mjpg]), rtsp:// or http:// URL, video file, "
+    "image file, folder of images (FOLDER@FPS where they are frames), raw:WxH[@FPS][,gray] on stdin, replay:FILE, or "
+    "synthetic[:WxH[@FPS][xFRAMES]]; live: before a file plays it at its own rate. Several for clips, each with a "
+    "state of its own, and captions.",
 )
 @click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
 @click.option(
@@ -56,7 +63,22 @@ Examples:
     metavar="FILE",
     help="Write the annotated frames to a video (.mp4, .avi); a further source to NAME-2, …",
 )
+@click.option(
+    "--record",
+    metavar="FILE",
+    help="Keep the raw frames and their times, for --source replay:FILE; a further source's in NAME-2, …",
+)
 @click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
+@click.option(
+    "--require-signature",
+    metavar="KEY.pub",
+    help="Refuse a bundle that is not signed with this key (rnnedge sign).",
+)
+@click.option(
+    "--print-unit",
+    is_flag=True,
+    help="Print a systemd unit that runs this very command as a hardened service, and do nothing else.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N")
 @click.option(
     "--json",
@@ -64,20 +86,42 @@ Examples:
     is_flag=True,
     help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
 )
-def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **options: Any) -> int:
+def run(
+    bundle: str | None,
+    sources: tuple[str, ...],
+    as_json: bool,
+    selftest: bool,
+    require_signature: str | None,
+    config: str | None,
+    check: bool,
+    print_unit: bool,
+    **options: Any,
+) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
 
     A clip model carries its state from frame to frame; the signal USR1 makes every source begin anew. A caption
     model writes a caption when the scene changes or the interval is over: beside the frames of a camera, which go
     on, and at once for each such frame of a file.
     """
-    # Imported here, so that --help and a wrong option answer at once.
+    # What it takes is imported when it is needed, so that --help and a wrong option answer at once.
+    if print_unit:
+        from rnnedge_device.service.unit import unit_of
+
+        named = sources if config is None else _runner_command().sources_of(config)
+        click.echo(unit_of(click.get_current_context().obj, named), nl=False)
+        return 0
+    if config is not None:
+        return _run_config(config, check)
+    if bundle is None or check:
+        raise click.UsageError("--check is for --config" if check else "give BUNDLE, or --config FILE")
     from rnnedge_device.bundle import read_bundle
+    from rnnedge_device.signature import PublicKey
 
     if not sources and not selftest:
         raise click.UsageError("give --source, --selftest, or both")
-    loaded = read_bundle(bundle)
-    from rnnedge_device.session import check_options, run_session
+    loaded = read_bundle(bundle, PublicKey.read(require_signature) if require_signature else None)
+    from rnnedge_device.models import check_options
+    from rnnedge_device.session import run_session
 
     check_options(loaded, options["form"] if sources else None, options["beam"], options["interval_ms"])
     report: dict[str, Any] = {"bundle": bundle}
@@ -98,6 +142,33 @@ def run(bundle: str, sources: tuple[str, ...], as_json: bool, selftest: bool, **
     return run_session(
         loaded, sources, print_summary, text=not as_json and options["jsonl"] != "-", **options
     )
+
+
+def _runner_command() -> Any:
+    from rnnedge_device.extras import load_extra
+
+    load_extra("pydantic", "--config")
+    from rnnedge_device.runner import command
+
+    return command
+
+
+def _run_config(path: str, check: bool) -> int:
+    context = click.get_current_context()
+    beside = [
+        name
+        for name in context.params
+        if name not in ("config", "check")
+        and context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    ]
+    if beside:
+        raise click.UsageError(f"--config has everything in its file; leave out {', '.join(beside)}")
+    command = _runner_command()
+    if check:
+        click.echo(command.check_config(path))
+        return 0
+    code: int = command.run_config(path)
+    return code
 
 
 def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
@@ -147,7 +218,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _exit_code(arguments: list[str]) -> int:
     try:
         # Not click's main(): it has exit codes of its own for Ctrl-C and for a closed pipe.
-        with run.make_context("rnnedge-run", list(arguments)) as context:
+        with run.make_context("rnnedge-run", list(arguments), obj=arguments) as context:
             code: int = run.invoke(context)
         sys.stdout.flush()
         return code

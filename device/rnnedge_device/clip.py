@@ -5,10 +5,12 @@ from typing import Any
 
 from rnnedge_device.errors import InputError
 from rnnedge_device.events import EventRules
-from rnnedge_device.fields import Fields, is_count, is_number
+from rnnedge_device.fields import Fields, is_count, is_number, shown
 from rnnedge_device.scene import SceneCut
 
 HEADS = ("last", "every", "both")
+_MAX_COUNT = 1_000_000
+_MAX_HELD = 10_000  # steps of one frame: a bundle must not be able to keep a runner busy for hours
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ClipSpec:
         length: frames of a training window and of the `sequence` form.
         head: which outputs answer: the one at the clip's `last` frame, the one at `every` frame, or `both`.
         background: the label of frames that belong to no event; "" for none.
-        max_gap_ms: a longer pause between two frames resets the state.
+        max_gap_ms: a longer pause between two frames resets the state; at most 10,000 steps long.
         scene_cut: the detector whose cuts reset the state; None for no detector.
         events: from scores to events.
 
@@ -44,8 +46,15 @@ class ClipSpec:
             if not is_number(value) or value <= 0:
                 raise InputError(f"clip: {name} = {value!r}: must be a number above zero")
         for name in ("stride", "length"):
-            if not is_count(getattr(self, name)):
-                raise InputError(f"clip: {name} = {getattr(self, name)!r}: must be whole, above zero")
+            if not is_count(getattr(self, name)) or getattr(self, name) > _MAX_COUNT:
+                raise InputError(
+                    f"clip: {name} = {shown(getattr(self, name))}: must be whole, above zero, at most {_MAX_COUNT}"
+                )
+        if self.rate * self.max_gap_ms / 1000 > _MAX_HELD:
+            raise InputError(
+                f"clip: fps = {self.fps!r}, stride = {self.stride}, max_gap_ms = {self.max_gap_ms!r}: a frame would be "
+                f"held for up to {self.rate * self.max_gap_ms / 1000:.3g} steps: at most {_MAX_HELD}"
+            )
         if self.head not in HEADS:
             raise InputError(f"clip: head = {self.head!r}: must be one of {', '.join(HEADS)}")
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnnedge_device.classify import Prediction
 from rnnedge_device.events import Event, EventDecoder
+from rnnedge_device.form import Form
 from rnnedge_device.rate import FramePicker
 from rnnedge_device.scene import SceneDetector
 from rnnedge_device.source import Frame
@@ -28,8 +29,8 @@ class ClipPrediction(Prediction):
         source: name of the stream.
         events: what began or ended with this step, see `EventDecoder.step`.
         running: labels of the events that go on.
-        reset: why the state began anew with this step: `start`, `gap`, `cut`, `demand`; "" where it was
-            carried over.
+        reset: why the state began anew with this step: `start`, `gap`, `cut`, `demand`, `swap` (another model), or
+            what the source was interrupted for; "" where it was carried over.
     """
 
     ts_ms: float
@@ -47,7 +48,7 @@ class ClipStream:
 
     Args:
         name: of the source.
-        resets: how often the state began anew, by reason (`start`, `gap`, `cut`, `demand`).
+        resets: how often the state began anew, by reason (`start`, `gap`, `cut`, `demand`, `swap`).
     """
 
     def __init__(self, model: "ClipModel", name: str = "") -> None:
@@ -59,8 +60,9 @@ class ClipStream:
         self._picker = FramePicker(clip.rate, clip.max_gap_ms)
         self._detector = SceneDetector(clip.scene_cut) if clip.scene_cut else None
         self._decoder = EventDecoder(model.labels, clip.background, clip.events)
-        self._demand = "start"
+        self._demand, self._reason = "start", ""
         self._next_ms = 0.0
+        self._ended: list[Event] = []  # by the stream before this one, not told yet
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -71,6 +73,19 @@ class ClipStream:
         """Begin anew with the next frame. Safe in a signal handler and from another thread."""
         self._demand = self._demand or "demand"
 
+    def set_rate(self, rate: float) -> None:
+        """Another number of steps a second than the bundle's, as for a device that is too slow for that one.
+
+        Raises:
+            InputError: `rate` is not above zero.
+        """
+        self._picker.set_rate(rate)
+
+    def interrupt(self, reason: str) -> list[Event]:
+        """The source is gone for a while: the ends of what ran. Its next frame begins anew, for that reason."""
+        self._demand = reason
+        return self.finish()
+
     def feed(self, frame: Frame) -> list[ClipPrediction]:
         """A frame of the source: no step where the model's rate passes it over, normally one, or several
         where the source is slower than the model.
@@ -78,11 +93,16 @@ class ClipStream:
         Raises:
             InputError: the image's dtype or shape is not a frame's.
         """
-        begin, ended = perf_counter_ns(), self._begin_on_demand()
+        begin = perf_counter_ns()
+        if frame.rate:
+            self.set_rate(frame.rate)
+        self._demand = frame.reset or self._demand
+        ended = self._begin_on_demand()
         if self._picker.gap(frame.ts_ms):
             ended += self._begin("gap")
         times = self._picker.steps(frame.ts_ms)
         if not times:
+            self._ended = ended
             return []
         pixels = self._view.pixels(frame.image)
         if self._detector and self._detector.cut(pixels):
@@ -111,10 +131,48 @@ class ClipStream:
 
     def finish(self) -> list[Event]:
         """The source has ended: the ends of the events that ran."""
-        return self._decoder.finish()
+        ended, self._ended = self._ended, []
+        return ended + self._decoder.finish()
+
+    def take_over(self, old: "ClipStream") -> bool:
+        """Go on where the stream of another model stands, as far as the two models agree. `old` ends with it.
+
+        The states go over, bit for bit, if both models have the same ones: names, shapes, dtypes, scales, zero
+        points and reset values. Then the picks go over as well if the rates are equal, and so do the scene detector
+        and the running events if they have the same parameters and labels. Otherwise this stream begins anew with
+        its first frame, for the reason `swap`. Events that cannot go on end with the old stream's last step; their
+        ends are told with the first step of this one.
+
+        Returns:
+            Do the states go on?
+        """
+        ours, theirs = self._model, old._model
+        self.resets, self._ended = old.resets, old._ended
+        # A model that has failed may have left a NaN, which would stay for ever.
+        going_on = _state_border(ours.form) == _state_border(theirs.form) and all(
+            np.isfinite(state).all() for state in old._stepper.states.values()
+        )
+        events_go_on = (ours.labels, ours.clip.background, ours.clip.events) == (
+            (theirs.labels, theirs.clip.background, theirs.clip.events)
+        )
+        if going_on and events_go_on:
+            self._decoder = old._decoder
+        else:
+            self._ended = self._ended + old.finish()
+        if not going_on:
+            self._demand = old._demand or "swap"
+            return False
+        self._stepper.states = old._stepper.states
+        self._demand, self._reason, self._next_ms = old._demand, old._reason, old._next_ms
+        if (ours.clip.rate, ours.clip.max_gap_ms) == (theirs.clip.rate, theirs.clip.max_gap_ms):
+            self._picker = old._picker
+        if (ours.clip.scene_cut, ours.preprocess) == (theirs.clip.scene_cut, theirs.preprocess):
+            self._detector = old._detector
+        return True
 
     def _begin_on_demand(self) -> list[Event]:
-        return self._begin(self._demand) if self._demand else []
+        ended, self._ended = self._ended, []
+        return ended + (self._begin(self._demand) if self._demand else [])
 
     def _begin(self, reason: str) -> list[Event]:
         ended = self._decoder.finish()
@@ -152,3 +210,11 @@ class ClipStream:
             self._decoder.running,
             reason,
         )
+
+
+def _state_border(form: Form) -> dict[str, tuple[Any, ...]]:
+    """What two models must have in common for a state to mean the same bytes: the tied tensor and its start."""
+    return {
+        state.input: (state.output, state.reset, form.input(state.input), form.output(state.output))
+        for state in form.states
+    }

@@ -1,5 +1,6 @@
 """Strict reading of JSON objects: an unknown key or a wrong type names the key and the value."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -95,8 +96,10 @@ class Fields:
 
 
 def is_number(value: Any) -> bool:
-    """A finite int or float; true and false are not numbers."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    """An int or float that a float can hold, finite; true and false are not numbers."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    )
 
 
 def is_count(value: Any) -> bool:
@@ -113,3 +116,11 @@ def shown(value: Any) -> str:
     """`value` as it goes into a message: short, on one line."""
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def one_line(text: str, limit: int = 600) -> str:
+    """A message made of what others wrote, as it goes to a terminal or a log: one line, printable, not too long."""
+    text = "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split())
+    )
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -4,9 +4,11 @@ The environment variable RNNEDGE_RUNTIME (`litert` or `tflite`) forces one of th
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +42,10 @@ def _find_runtime() -> tuple[str, Any]:
 
 
 RUNTIME_NAME, _Interpreter = _find_runtime()
+_STDERR = threading.Lock()
 
 
+@functools.cache
 def runtime_version() -> str:
     """Package and version of the runtime in use, such as `ai-edge-litert 2.3.0`."""
     # Imported here: reading package metadata costs more than a whole inference.
@@ -188,18 +192,20 @@ def _ports(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Port]:
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    # The runtime's C++ code announces its delegates on file descriptor 2, past sys.stderr.
-    try:
-        saved = os.dup(2)
-    except OSError:  # no stderr at all, as in some services
-        yield
-        return
-    try:
-        sys.stderr.flush()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    # The runtime's C++ code announces its delegates on file descriptor 2, past sys.stderr. One thread at a time: a
+    # second one would take the null device for stderr, and put it there for good.
+    with _STDERR:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no stderr at all, as in some services
+            yield
+            return
+        try:
+            sys.stderr.flush()
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 2)
+            os.close(null)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -14,7 +14,7 @@ from rnnedge_device.clip_stream import ClipPrediction
 from rnnedge_device.text_box import TextBox
 
 _LEAST_SIDE = 240  # pixels; a smaller frame is enlarged until the text is readable
-_BAR, _STATUS, _FONT = 44, 22, cv2.FONT_HERSHEY_SIMPLEX
+_LABEL, _STATUS, _MARGIN, _FONT = 22, 22, 6, cv2.FONT_HERSHEY_SIMPLEX
 _INK, _DIM = (255, 255, 255), (190, 190, 190)
 _ALERT, _TAG = (60, 60, 220), 22  # red, and the height of an event's tag
 
@@ -23,22 +23,33 @@ class Overlay:
     """Draws predictions on frames. The first frame settles the picture's size; others are fitted into it.
 
     A caption goes over several lines; the first one settles how many, for the longest the model may write.
+
+    Args:
+        figures: a line with frames a second (of the calls) and latency as well?
     """
 
-    def __init__(self) -> None:
+    def __init__(self, figures: bool = True) -> None:
+        self._figures = figures
         self._size: tuple[int, int] | None = None
         self._box: TextBox | None = None
         self._times: deque[float] = deque(maxlen=30)
 
-    def __call__(self, image: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.uint8]:
-        """`uint8 [H, W, 3]` BGR: the frame above, a bar with the texts below. `image` is left as it is."""
-        self._times.append(time.monotonic())
+    def __call__(
+        self, image: NDArray[np.uint8], prediction: Prediction, now_s: float | None = None
+    ) -> NDArray[np.uint8]:
+        """`uint8 [H, W, 3]` BGR: the frame above, a bar with the texts below. `image` is left as it is.
+
+        Args:
+            now_s: the time to count frames a second by; None: now.
+        """
+        self._times.append(time.monotonic() if now_s is None else now_s)
         picture = self._fitted(image)
         height, width = picture.shape[:2]
         if self._box is None and isinstance(prediction, CaptionPrediction):
             self._box = TextBox(width, prediction.room)
         # Of even height, as the picture is.
-        bar = self._box.height + self._box.height % 2 + _STATUS if self._box else _BAR
+        bar = self._box.height + self._box.height % 2 if self._box else _LABEL
+        bar += _STATUS if self._figures else _MARGIN
         canvas: Any = np.full((height + bar, width, 3), 24, np.uint8)
         canvas[:height] = picture
         if isinstance(prediction, ClipPrediction):
@@ -57,8 +68,9 @@ class Overlay:
         else:
             text = f"{prediction.label}  {prediction.score:.0%}"
             cv2.putText(canvas, text, (6, height + 21), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
-        text = f"{self._fps():.0f} fps  {prediction.total_us / 1000:.2f} ms"
-        cv2.putText(canvas, text, (6, height + bar - 6), _FONT, 0.42, _DIM, 1, cv2.LINE_AA)
+        if self._figures:
+            text = f"{self._fps():.0f} fps  {prediction.total_us / 1000:.2f} ms"
+            cv2.putText(canvas, text, (6, height + bar - 6), _FONT, 0.42, _DIM, 1, cv2.LINE_AA)
         return canvas
 
     def _fps(self) -> float:

@@ -35,7 +35,19 @@ class FramePicker:
             if not value > 0:
                 raise InputError(f"{name} = {value!r}: must be above zero")
         self._period_ms, self._max_gap_ms = 1000 / rate, max_gap_ms
+        self._taken = 0
         self.reset()
+
+    def set_rate(self, rate: float) -> None:
+        """Another rate from now on; the grid goes on from the last step.
+
+        Raises:
+            InputError: `rate` is not above zero.
+        """
+        if not rate > 0:
+            raise InputError(f"rate = {rate!r}: must be above zero")
+        self._period_ms = 1000 / rate
+        self._anchor_ms, self._taken = self._step_ms, min(self._taken, 1)
 
     def reset(self) -> None:
         """The next frame is taken, and the grid is anchored at it."""

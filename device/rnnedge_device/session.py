@@ -3,19 +3,17 @@
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import Bundle
-from rnnedge_device.captioner import Captioner
-from rnnedge_device.classify import Classifier, Prediction
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError, SourceLostError
-from rnnedge_device.events import Event
 from rnnedge_device.interpreter import runtime_version
-from rnnedge_device.source import Frame, Source
+from rnnedge_device.models import check_options, form_of, open_model
+from rnnedge_device.source import Source
 from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
 from rnnedge_device.tally import Tally, distinct_names
@@ -34,6 +32,7 @@ def run_session(
     jsonl: str | None = None,
     show: bool = False,
     save: str | None = None,
+    record: str | None = None,
     text: bool = False,
 ) -> int:
     """Run a bundle on sources until they end, or until Ctrl-C.
@@ -42,7 +41,7 @@ def run_session(
         specs: of the sources, as `open_source` takes them.
         report: called with the summary when it is over, after an error too, if there was a frame at all.
         beam, interval_ms: of captions, in place of the bundle's; None for the bundle's.
-        jsonl, save: files for lines and video; None for none.
+        jsonl, save, record: files for lines, video and raw frames; None for none.
         show: windows.
         text: lines for people on stdout.
 
@@ -54,7 +53,7 @@ def run_session(
         SourceLostError: a live source stopped delivering; files and summary are whole.
     """
     check_options(bundle, form, beam, interval_ms)
-    model = _open_model(bundle, form, threads, beam, interval_ms)
+    model = open_model(bundle, form, threads, beam, interval_ms)
     lost: SourceLostError | None = None
     interrupted: list[int] = []
     with contextlib.ExitStack() as opened:
@@ -64,12 +63,12 @@ def run_session(
             opened.enter_context(_usr1_resets(model.reset))
         try:
             with _ctrl_c_stops(sources, interrupted), contextlib.ExitStack() as stack:
-                outputs = []
+                outputs: list[sinks.Sink] = []
                 if jsonl:
-                    outputs.append(stack.enter_context(sinks.json_lines(jsonl)))
-                outputs += _pictures(sources, show, save, stack)
+                    outputs.append(stack.enter_context(sinks.JsonLines(jsonl)))
+                outputs += _of_sources(sources, show, save, record, stack)
                 if text:
-                    outputs.append(stack.enter_context(sinks.text_lines()))
+                    outputs.append(stack.enter_context(sinks.TextLines()))
                 try:
                     stream(sources, model, outputs, max_frames, tally)
                 except SourceLostError as problem:
@@ -80,83 +79,34 @@ def run_session(
                 raise
         finally:
             if tally.frames:
-                about = {"source": ", ".join(specs), "form": _form_of(model), "runtime": runtime_version()}
+                about = {"source": ", ".join(specs), "form": form_of(model), "runtime": runtime_version()}
                 report({**about, **tally.to_dict(), "interrupted": bool(interrupted)})
     if lost:
         raise lost
     return 130 if interrupted else 0
 
 
-def check_options(
-    bundle: Bundle, form: str | None = None, beam: int | None = None, interval_ms: float | None = None
-) -> None:
-    """Do the options mean anything to this bundle?
-
-    Raises:
-        InputError: `beam` or `interval_ms` where there are no captions, or `form` where there are.
-    """
-    task = bundle.manifest.task
-    if task != "captions":
-        for name, value in (("--beam", beam), ("--interval-ms", interval_ms)):
-            if value is not None:
-                raise InputError(f"{name} = {value:g}: is for captions; this is a bundle of task {task}")
-    elif form is not None:
-        raise InputError(
-            f"--form = {form!r}: captions are written by encode and decode together; leave it out"
-        )
-
-
-def _open_model(
-    bundle: Bundle, form: str | None, threads: int, beam: int | None, interval_ms: float | None
-) -> Classifier | ClipModel | Captioner:
-    spec = bundle.manifest.caption
-    if spec is not None:
-        given: dict[str, Any] = {"beam": beam, "interval_ms": interval_ms}
-        spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
-        return Captioner(replace(bundle, manifest=replace(bundle.manifest, caption=spec)), threads)
-    if bundle.manifest.clip is None:
-        return Classifier(bundle, form, threads)
-    return ClipModel(bundle, form or "step", threads)
-
-
-def _form_of(model: Classifier | ClipModel | Captioner) -> str:
-    if isinstance(model, Captioner):
-        return "+".join(form.name for form in model.forms)
-    return model.form.name
-
-
-def _pictures(
-    sources: list[Source], show: bool, save: str | None, stack: contextlib.ExitStack
+def _of_sources(
+    sources: list[Source], show: bool, save: str | None, record: str | None, stack: contextlib.ExitStack
 ) -> list[sinks.Sink]:
-    """A video and a window for each source."""
-    found = []
+    """A video, a window and a recording for each source."""
+    found: list[sinks.Sink] = []
     for number, (source, name) in enumerate(zip(sources, distinct_names(sources), strict=True), start=1):
-        own = []
+        makers: list[Callable[[], sinks.Sink]] = []
         if save:
-            path = Path(save)
-            path = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
-            own.append(sinks.video_file(str(path), source.fps))
+            makers.append(partial(sinks.VideoFile, _numbered(save, number), source.fps))
+        if record:
+            makers.append(partial(sinks.Recorder, _numbered(record, number), source.fps, source.timed))
         if show:
-            own.append(sinks.window(f"rnnedge: {name}", source.stop))
-        if len(sources) == 1:
-            found += [stack.enter_context(picture) for picture in own]
-        else:
-            found += [sinks.of_source(name, _from_first_frame(picture, stack)) for picture in own]
+            makers.append(partial(sinks.Window, f"rnnedge: {name}", source.stop))
+        for make in makers:
+            found.append(stack.enter_context(make() if len(sources) == 1 else sinks.OfCamera(name, make)))
     return found
 
 
-def _from_first_frame(
-    picture: contextlib.AbstractContextManager[sinks.Sink], stack: contextlib.ExitStack
-) -> sinks.Sink:
-    """Opened when there is something to show: one source without frames must not cost the others their files."""
-    opened: list[sinks.Sink] = []
-
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if not opened:
-            opened.append(stack.enter_context(picture))
-        opened[0](frame, prediction, event)
-
-    return write
+def _numbered(path: str, number: int) -> str:
+    """Of the first source the path itself; of a further one such as `NAME-2`."""
+    return path if number == 1 else str(Path(path).with_stem(f"{Path(path).stem}-{number}"))
 
 
 @contextlib.contextmanager

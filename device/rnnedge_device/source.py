@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rnnedge_device.closing import Closing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,23 @@ class Frame:
         index: its number in the source, from 0; a gap is a dropped frame.
         ts_ms: milliseconds, never falling: the position in a video or in images of a given rate, else the
             time since the source was opened.
+        taken_s: when it was captured, by `time.monotonic`; 0 where it was not captured just now.
+        reset: why the model has to begin anew with it, such as `lost`; "" where it follows the frame before it.
+        rate: model steps a second from this frame on; 0 leaves the rate as it is.
     """
 
     image: NDArray[np.uint8]
     index: int
     ts_ms: float
+    taken_s: float = 0.0
+    # What a runner told the model together with the frame. It is part of the frame, so that a recording has it too.
+    reset: str = ""
+    rate: float = 0.0
 
 
-class Source(ABC):
-    """Frames in order, once. A context manager that closes itself.
+class Source(Closing, ABC):
+    """Frames in order, once: opened by `open_source`, read with a deadline or iterated, closed. A context manager
+    that closes itself.
 
     Args:
         name: for messages and the summary.
@@ -45,6 +53,7 @@ class Source(ABC):
         self.name, self.fps = name, fps
         self.dropped = self.skipped = 0
         self.stopped = False
+        self._iterator: Iterator[Frame] | None = None
 
     @abstractmethod
     def frames(self) -> Iterator[Frame]:
@@ -53,6 +62,20 @@ class Source(ABC):
     def ready(self) -> bool:
         """Would the next frame (or the end) come without waiting? A live source may say no."""
         return True
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame; None at the end, and when stopped.
+
+        Args:
+            timeout_s: how long a live source may wait for it; any other gives what is next.
+
+        Raises:
+            SourceHungError: no frame came in time.
+            SourceLostError: a live source stopped delivering.
+        """
+        if self._iterator is None:
+            self._iterator = iter(self)
+        return next(self._iterator, None)
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self.frames():
@@ -67,11 +90,3 @@ class Source(ABC):
     def close(self) -> None:
         """Give back what the source holds. Harmless when called again."""
         self.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -16,6 +16,7 @@ from rnnedge.runs import Run, Say
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.captioner import Captioner
+from rnnedge_device.sinks import CallSink, Message
 
 SCENES = 20
 FPS = 10
@@ -62,11 +63,11 @@ def stream_scenes(bundle: Path, out: Path) -> dict[str, Any]:
     write_film(scenes, film)
     said = [""] * SCENES
 
-    def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
-        if event:
-            said[min(int(event["ts_ms"] / 1000 / HOLD_S), SCENES - 1)] = event["label"]
+    def remember(message: Message) -> None:
+        if message.line:
+            said[min(int(message.line["ts_ms"] / 1000 / HOLD_S), SCENES - 1)] = message.line["label"]
 
-    counts = play(film, Captioner(read_bundle(bundle)), out, remember)
+    counts = play(film, Captioner(read_bundle(bundle)), out, CallSink(remember))
     return {
         **{key: counts[key] for key in ("frames", "fps", "dropped", "captions")},
         "attributes": score_scenes(said, scenes.scenes)["attributes"],

@@ -17,6 +17,7 @@ from rnnedge.runs import Run, Say
 from rnnedge.training.progress import ProgressBar
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
+from rnnedge_device.sinks import CallSink, Message
 
 MOTIONS = 24
 FPS = 20.0  # of the film: twice the model's rate, so that every other frame is passed over
@@ -64,11 +65,11 @@ def stream_film(bundle: Path, out: Path) -> dict[str, Any]:
     truths = write_film(film)
     events: list[dict[str, Any]] = []
 
-    def remember(frame: Any, prediction: Any, event: dict[str, Any]) -> None:
-        if "event" in event:
-            events.append(event)
+    def remember(message: Message) -> None:
+        if "event" in message.line:
+            events.append(message.line)
 
-    counts = play(film, ClipModel(read_bundle(bundle)), out, remember)
+    counts = play(film, ClipModel(read_bundle(bundle)), out, CallSink(remember))
     found = detections(events, NAMES)
     hours = truths[-1].end_ms / 3_600_000
     figures = score_events([found], [truths], hours, NAMES)

@@ -10,6 +10,7 @@ import click
 from rnnedge.commands import options
 
 if TYPE_CHECKING:
+    from rnnedge_device.signature import Signature
     from rnnedge_export.flatbuffer import Tensor
 
 
@@ -61,7 +62,26 @@ def _bundle(file: Path) -> dict[str, Any]:
         "created",
         "format_version",
     )
-    return {**{key: manifest[key] for key in keys}, "files": manifest["files"], "forms": forms}
+    return {
+        **{key: manifest[key] for key in keys},
+        "files": manifest["files"],
+        "sha256": bundle.sha256,
+        "signature": _signature(bundle.signature),
+        "forms": forms,
+    }
+
+
+def _signature(signature: Signature | None) -> dict[str, Any] | None:
+    """Who signed, and is it true? `holds` is None where the package that could tell is missing."""
+    from rnnedge_device.errors import InputError
+
+    if signature is None:
+        return None
+    try:
+        holds: bool | None = signature.holds()
+    except InputError:
+        holds = None
+    return {"key": signature.key_id, "holds": holds}
 
 
 def _tflite(data: bytes, only: str | None = None) -> dict[str, Any]:
@@ -109,6 +129,7 @@ def _show(facts: dict[str, Any]) -> None:
         click.echo(f"  made        {facts['created']} with {made}")
         for name, entry in facts["files"].items():
             click.echo(f"  {name:<20} {entry['size']:>10,} bytes  sha256 {entry['sha256'][:16]}…")
+        click.echo(f"  signature   {_signed(facts['signature'])}")
     for name, form in facts.get("forms", {"model": facts}).items():
         click.echo(f"\n{name}  {form['size_bytes']:,} bytes, {form['macs']:,} multiply-adds")
         for key, signature in form["signatures"].items():
@@ -127,3 +148,14 @@ def _show(facts: dict[str, Any]) -> None:
             click.echo(
                 f"  {runtime:<20} " + ("loads it" if not problems else "cannot: " + "; ".join(problems))
             )
+
+
+def _signed(signature: dict[str, Any] | None) -> str:
+    if signature is None:
+        return "none"
+    verdict = {
+        True: "holds",
+        False: "is FALSE: the manifest was changed after it was signed",
+        None: "was not checked: pip install 'rnnedge[runner]'",
+    }
+    return f"by the key {signature['key']}: {verdict[signature['holds']]}"

@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 from tiny_captions import VOCABULARY, Engine
 from tiny_captions import images as model_frames
+from watching import watch
 
 from rnnedge_device.bundle import Bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.interpreter import load_forms
 from rnnedge_device.scene import SceneCut
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 FPS, LENGTH = 10.0, 20  # frames a second, and of a scene
@@ -70,7 +71,10 @@ def run(model: Captioner, *given: Any, **options: Any) -> tuple[list[dict[str, A
     opened = [source if isinstance(source, LiveSource) else open_source(str(source)) for source in given]
     try:
         summary = stream(
-            opened, model, [lambda frame, found, event: event and lines.append(event), *extra], **options
+            opened,
+            model,
+            [watch(lambda frame, found, event: event and lines.append(event)), *extra],
+            **options,
         )
     finally:
         for source in opened:
@@ -132,7 +136,7 @@ class Live:
 
     def run(self, model: Captioner, **options: Any) -> dict[str, Any]:
         try:
-            return stream(self.source, model, [self.sink], **options)
+            return stream(self.source, model, [watch(self.sink)], **options)
         finally:
             self.close()
 

@@ -1,5 +1,6 @@
 """Real, tiny models (made once a session) and bundles around them."""
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,11 +78,19 @@ class Tiny:
 
 
 @pytest.fixture(scope="session")
-def made_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("tiny")
-    maker = Path(__file__).with_name("make_models.py")
-    done = subprocess.run([sys.executable, str(maker), str(out)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
+def made_models(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str, worker_id: str) -> Path:
+    """The folder of the models. Made once for all workers of pytest-xdist: the first makes them, the others wait."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    out = shared / f"tiny-{testrun_uid}"
+    with open(shared / "tiny.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            part = tmp_path_factory.mktemp("tiny")
+            maker = Path(__file__).with_name("make_models.py")
+            done = subprocess.run([sys.executable, str(maker), str(part)], capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr[-4000:]
+            part.rename(out)
     return out
 
 

@@ -187,6 +187,18 @@ def nan_json(members):
     return {**members, "manifest.json": members["manifest.json"].replace(b"12.5", b"NaN", 1)}.items()
 
 
+def no_text(members):
+    return with_manifest(members, lambda m: m["labels"].__setitem__(0, "\ud800")).items()
+
+
+def beyond_floats(members):
+    return with_manifest(members, lambda m: m["preprocess"].update(scale=10**400)).items()
+
+
+def endless_name(members):
+    return with_manifest(members, lambda m: m["forms"][1]["states"][0].update(input="x" * 100_000)).items()
+
+
 BAD = {
     bad_digest: "SHA-256 differs",
     bad_declared_digest: "SHA-256 differs",
@@ -206,6 +218,9 @@ BAD = {
     deep_json: "not JSON",
     key_twice: "a key is there twice",
     nan_json: "NaN",
+    no_text: "not JSON: .*surrogates",
+    beyond_floats: "scale = 1000.*must be a number",
+    endless_name: r"xxx\.\.\.$",
 }
 
 

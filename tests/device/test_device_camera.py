@@ -4,10 +4,11 @@ import threading
 
 import cv2
 import pytest
+from watching import watch
 
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.errors import SourceLostError
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 
@@ -128,7 +129,7 @@ def test_a_camera_without_a_frame_does_not_hold_up_other_sources(gated, tiny_cli
             capture.gate.release(100)
 
     with open_source("synthetic:8x8@10x50") as other, pytest.raises(SourceLostError, match="after 24 frames"):
-        stream([camera, other], tiny_clips.model(), [open_the_gate_at_the_end])
+        stream([camera, other], tiny_clips.model(), [watch(open_the_gate_at_the_end)])
     assert seen[0] == ("synthetic:8x8@10x50", 0)
     assert seen[-1] == ("clip as camera", 23)
 

@@ -11,15 +11,17 @@ import cv2
 import numpy as np
 import pytest
 from caption_films import CUT, Camera, Live, changed, run, scenes, untimed, write_film, writers
+from watching import watch
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import read_bundle, write_bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.errors import InputError
+from rnnedge_device.event_lines import make_event
 from rnnedge_device.overlay import Overlay
+from rnnedge_device.sinks import Message
 from rnnedge_device.sources import open_source
-from rnnedge_device.stream import make_event
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.text_box import TextBox, plain
 
 
@@ -46,7 +48,11 @@ def cutting(bundle, tmp_path_factory):
 @pytest.fixture(scope="module")
 def prediction(bundle):
     found = []
-    run(Captioner(bundle), "synthetic:64x48@30x1", sinks=[lambda frame, given, event: found.append(given)])
+    run(
+        Captioner(bundle),
+        "synthetic:64x48@30x1",
+        sinks=[watch(lambda frame, given, event: found.append(given))],
+    )
     return found[0]
 
 
@@ -135,10 +141,10 @@ def test_a_caption_that_still_grows_can_be_told(prediction):
 def test_the_saved_video_of_a_live_source_has_every_frame(bundle, tmp_path):
     """Also those while a caption is written, whatever the words so far."""
     path = tmp_path / "seen.mp4"
-    with sinks.video_file(str(path), 30.0) as video:
+    with sinks.VideoFile(str(path), 30.0) as video:
 
         def on_frame(frame, found, event):
-            video(frame, found, event)
+            video.put(Message("camera", event, frame, found))
             if len(live.seen) == 40:
                 live.source.stop()
 
@@ -192,7 +198,7 @@ def test_people_see_each_caption_and_a_summary(cutting, film, run_cli):
 
 
 def test_equal_captions_in_a_row_are_each_shown(bundle, capsys):
-    with sinks.text_lines() as sink:
+    with sinks.TextLines() as sink:
         run(Captioner(changed(bundle, interval_ms=100.0)), "synthetic:8x8@10x3", sinks=[sink])
     assert len(capsys.readouterr().out.splitlines()) == 3
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from caption_films import CUT, LENGTH, Live, changed, hooked, run, scenes, untimed, write_film, writers
+from watching import watch
 
 from rnnedge_device import caption_writer
 from rnnedge_device.bundle import read_bundle
@@ -110,7 +111,9 @@ def test_the_interval_is_of_the_sources_time(bundle, film, tmp_path):
 
 def test_the_frame_of_a_file_that_is_due_shows_its_whole_caption(bundle, film):
     shown = {}
-    run(Captioner(bundle), film, sinks=[lambda frame, found, event: shown.update({frame.index: found})])
+    run(
+        Captioner(bundle), film, sinks=[watch(lambda frame, found, event: shown.update({frame.index: found}))]
+    )
     assert len(shown) == 3 * LENGTH
     assert not any(found.writing for found in shown.values())
     assert [number for number, found in shown.items() if found.finished] == [0, 20, 40]
@@ -239,7 +242,7 @@ def test_two_cameras_share_the_captioner_in_turn(bundle):
     first, second = (Live(scenes(1, n), on_frame, name=f"camera {n}") for n in range(2))
     captioner = Captioner(changed(bundle, interval_ms=1e-3))
     try:
-        summary = stream([first.source, second.source], captioner, [first.sink, second.sink])
+        summary = stream([first.source, second.source], captioner, [watch(first.sink), watch(second.sink)])
     finally:
         first.close()
         second.close()
@@ -255,7 +258,9 @@ def test_a_file_beside_a_camera_gives_what_it_gives_alone(bundle, film):
     lines = []
     with pytest.raises(SourceLostError), open_source(str(film)) as source:
         stream(
-            [source, live.source], captioner, [live.sink, lambda *given: given[2] and lines.append(given[2])]
+            [source, live.source],
+            captioner,
+            [watch(live.sink), watch(lambda *given: given[2] and lines.append(given[2]))],
         )
     live.close()
     own = [line for line in lines if line["source"] == str(film)]

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from rnnedge_device.bundle import read_bundle, write_bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.golden import Golden
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 
 
 def start(*arguments, **options):

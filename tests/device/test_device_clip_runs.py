@@ -13,15 +13,16 @@ import cv2
 import numpy as np
 import pytest
 from tiny_clips import CLIP, CUT, RATE, brightness, write_film
+from watching import watch
 
 from rnnedge_device import sinks
 from rnnedge_device.bundle import Bundle, read_bundle, write_bundle
-from rnnedge_device.camera import LiveSource
 from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.golden import Golden
 from rnnedge_device.overlay import Overlay
 from rnnedge_device.sources import open_source
+from rnnedge_device.sources.live import LiveSource
 from rnnedge_device.stream import stream
 
 # What the film's light does: (label, begin, end) in ms. A model of ten steps a second sees it a step late at most.
@@ -45,7 +46,7 @@ def run(model, *specs, **options):
 
     with_sources = [open_source(str(spec)) for spec in specs]
     try:
-        summary = stream(with_sources, model, [remember, *options.pop("sinks", [])], **options)
+        summary = stream(with_sources, model, [watch(remember), *options.pop("sinks", [])], **options)
     finally:
         for source in with_sources:
             source.close()
@@ -136,7 +137,7 @@ def test_the_saved_video_has_every_frame_once(tiny_clips, film, tmp_path):
     """Also those between two steps, and a held one not twice; the video is as long as the source."""
     for fps in (10, 30):
         path = tmp_path / f"seen{fps}.mp4"
-        with sinks.video_file(str(path), fps) as sink:
+        with sinks.VideoFile(str(path), fps) as sink:
             run(tiny_clips.model(fps=60.0 if fps == 10 else 20.0), film[fps], sinks=[sink])
         with open_source(str(path)) as source:
             seen = list(source)
@@ -421,13 +422,13 @@ def test_an_hour_at_30_frames_a_second_runs_in_flat_memory(tiny_clips):
     """108,000 drawn frames; a leak of a hundred bytes a step would show."""
     frames, memory = 108_000, {}
 
-    def watch(frame, prediction, event):
+    def measure(frame, prediction, event):
         if frame.index in (frames // 10, frames - 1) and frame.index not in memory:
             memory[frame.index] = resident_bytes()
 
     model = tiny_clips.model("int8", scene_cut=CUT, background="")
-    with open_source(f"synthetic:16x12@30x{frames}") as source, sinks.json_lines(os.devnull) as lines:
-        summary = stream(source, model, [watch, lines])
+    with open_source(f"synthetic:16x12@30x{frames}") as source, sinks.JsonLines(os.devnull) as lines:
+        summary = stream(source, model, [watch(measure), lines])
     assert summary["frames"] == frames
     assert summary["steps"] == 3600 * RATE
     assert sum(summary["events"].values()) > 100

@@ -274,6 +274,8 @@ def test_image_forms_and_clip_forms_do_not_mix(tiny, tiny_clips):
         {"head": "all"},
         {"max_gap_ms": 0},
         {"fps": float("inf")},
+        {"fps": 1e12},
+        {"stride": 10**9},
     ],
 )
 def test_a_bad_parameter_of_a_clip_is_named(change):
@@ -281,3 +283,11 @@ def test_a_bad_parameter_of_a_clip_is_named(change):
     with pytest.raises(InputError, match=f"^clip: {key} = ") as caught:
         ClipSpec(**{"fps": 10.0, "stride": 1, "length": 8, **change})
     assert repr(value) in str(caught.value)
+
+
+def test_a_frame_is_not_held_for_hours():
+    with pytest.raises(
+        InputError, match=r"max_gap_ms = 3600000\.0: a frame would be held for up to 3.6e\+04 steps"
+    ):
+        ClipSpec(10.0, 1, 8, max_gap_ms=3_600_000.0)
+    assert ClipSpec(10.0, 2, 8, max_gap_ms=2_000_000.0).rate == 5

@@ -88,7 +88,7 @@ def test_sha256_of_a_known_text():
 
 def test_one_event_a_line_with_the_declared_keys(classifier, clip, tmp_path):
     path = tmp_path / "events.jsonl"
-    with sinks.json_lines(str(path)) as sink:
+    with sinks.JsonLines(str(path)) as sink:
         summary = run(classifier, clip, sink)
     events = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(events) == summary["frames"] == 24
@@ -101,7 +101,7 @@ def test_one_event_a_line_with_the_declared_keys(classifier, clip, tmp_path):
 
 
 def test_events_say_what_the_classifier_says(classifier, pictures, tiny, tmp_path):
-    with sinks.json_lines(str(tmp_path / "e.jsonl")) as sink:
+    with sinks.JsonLines(str(tmp_path / "e.jsonl")) as sink:
         run(classifier, pictures, sink)
     events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
     expected = [classifier.predict(image) for image in tiny.images[:10]]
@@ -122,7 +122,7 @@ def test_json_lines_into_a_pipe_arrive_one_by_one(classifier, tmp_path):
 
     reader = threading.Thread(target=read)
     reader.start()
-    with sinks.json_lines(str(pipe)) as sink:
+    with sinks.JsonLines(str(pipe)) as sink:
         run(classifier, "synthetic:8x8x1", sink)
         # It is there while the sink is still open.
         assert first.wait(20)
@@ -142,7 +142,7 @@ def frames_of(path):
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 def test_the_saved_video_plays_and_is_whole(classifier, clip, tmp_path, suffix):
     path = tmp_path / f"seen{suffix}"
-    with sinks.video_file(str(path), 12.0) as sink:
+    with sinks.VideoFile(str(path), 12.0) as sink:
         run(classifier, clip, sink)
     frames, fps = frames_of(path)
     assert len(frames) == 24
@@ -157,7 +157,7 @@ def test_frames_of_several_sizes_fit_one_video(classifier, tiny, tmp_path):
     folder.mkdir()
     for number, shape in enumerate([(31, 17), (400, 300), (8, 90), (17, 31)]):
         cv2.imwrite(str(folder / f"{number}.png"), np.full(shape, 60 * number, np.uint8))
-    with sinks.video_file(str(tmp_path / "mixed.mp4"), 0.0) as sink:
+    with sinks.VideoFile(str(tmp_path / "mixed.mp4"), 0.0) as sink:
         run(classifier, folder, sink)
     frames, fps = frames_of(tmp_path / "mixed.mp4")
     assert len(frames) == 4
@@ -166,7 +166,7 @@ def test_frames_of_several_sizes_fit_one_video(classifier, tiny, tmp_path):
 
 def test_a_video_of_no_frames_is_an_error_and_keeps_the_old(tmp_path):
     (tmp_path / "old.mp4").write_bytes(b"old")
-    with pytest.raises(InputError, match="no frame"), sinks.video_file(str(tmp_path / "old.mp4"), 10.0):
+    with pytest.raises(InputError, match="no frame"), sinks.VideoFile(str(tmp_path / "old.mp4"), 10.0):
         pass
     assert (tmp_path / "old.mp4").read_bytes() == b"old"
     assert leftovers(tmp_path) == []
@@ -175,7 +175,7 @@ def test_a_video_of_no_frames_is_an_error_and_keeps_the_old(tmp_path):
 def test_a_video_of_another_kind_is_refused(tmp_path):
     with (
         pytest.raises(InputError, match=r"must end in \.mp4 or \.avi"),
-        sinks.video_file(str(tmp_path / "x.gif"), 1),
+        sinks.VideoFile(str(tmp_path / "x.gif"), 1),
     ):
         pass
 

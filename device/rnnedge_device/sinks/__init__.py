@@ -1,7 +1,21 @@
 """Where results go."""
 
-from rnnedge_device.sinks.lines import json_lines, text_lines
-from rnnedge_device.sinks.pictures import Film, of_source, video_file, window
-from rnnedge_device.sinks.sink import Sink
+from rnnedge_device.sinks.lines import JsonLines, TextLines
+from rnnedge_device.sinks.message import Message
+from rnnedge_device.sinks.pictures import Film, OfCamera, VideoFile, Window
+from rnnedge_device.sinks.recorder import Recorder
+from rnnedge_device.sinks.sink import CallSink, DirectSink, Sink
 
-__all__ = ["Film", "Sink", "json_lines", "of_source", "text_lines", "video_file", "window"]
+__all__ = [
+    "CallSink",
+    "DirectSink",
+    "Film",
+    "JsonLines",
+    "Message",
+    "OfCamera",
+    "Recorder",
+    "Sink",
+    "TextLines",
+    "VideoFile",
+    "Window",
+]

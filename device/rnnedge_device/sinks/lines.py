@@ -1,69 +1,79 @@
-"""Lines: a JSON object each, or a text for people. Contexts that yield a sink.
-
-A file appears under its name when the context ends well; on an error the old file stays.
-"""
+"""Lines: a JSON object each, or a text for people."""
 
 import codecs
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from typing import TextIO
 
-from rnnedge_device.classify import Prediction
 from rnnedge_device.events import Event
 from rnnedge_device.files import atomic_path
-from rnnedge_device.sinks.sink import Sink
-from rnnedge_device.source import Frame
+from rnnedge_device.sinks.message import Message
+from rnnedge_device.sinks.sink import DirectSink, OpenedSink
 
 
-@contextlib.contextmanager
-def json_lines(path: str) -> Iterator[Sink]:
-    """One JSON object a line: into a file, or for `-` to stdout, each line at once."""
-    if path == "-":
-        yield _line_writer(sys.stdout, flush=True)
-    elif os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        # A pipe or a device: nothing to replace, someone is reading.
-        with open(path, "w", encoding="utf-8") as stream:
-            yield _line_writer(stream, flush=True)
-    else:
-        with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
-            yield _line_writer(stream, flush=False)
+class JsonLines(OpenedSink):
+    """One JSON object a line: into a file, or for `-` to stdout, each line at once.
+
+    The file appears under its name when the sink is closed; on an error in its context the old file stays. A pipe
+    or a device is written to as it is, each line at once.
+
+    Raises:
+        InputError: a path that cannot be written.
+        OSError: (`put`, `close`) the line could not be written, as on a full disk.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__("jsonl")
+        # A pipe or a device has nothing to replace, and someone is reading.
+        whole = path != "-" and (not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path))
+        self._flush = not whole
+        if whole:
+            path = str(self._opened.enter_context(atomic_path(path)))
+        self._stream: TextIO = sys.stdout
+        if path != "-":
+            self._stream = self._opened.enter_context(open(path, "w", encoding="utf-8"))  # noqa: SIM115
+        # A terminal of another encoding gets JSON's own escapes.
+        self._ascii = codecs.lookup(self._stream.encoding or "ascii").name != "utf-8"
+
+    def put(self, message: Message) -> None:
+        if message.line:
+            text = json.dumps(message.line, ensure_ascii=self._ascii)
+            print(text, file=self._stream, flush=self._flush)
+            self.sent += 1
 
 
-def _line_writer(stream: TextIO, flush: bool) -> Sink:
-    # A terminal of another encoding gets JSON's own escapes.
-    ascii_only = codecs.lookup(stream.encoding or "ascii").name != "utf-8"
+class TextLines(DirectSink):
+    """For people: a line on stdout each time the label changes, for each caption, for each start and end of an event,
+    and for what a runner says about a camera's health."""
 
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if event:
-            print(json.dumps(event, ensure_ascii=ascii_only), file=stream, flush=flush)
+    def __init__(self) -> None:
+        self.name = "text"
+        self._last: dict[str, str] = {}
 
-    return write
-
-
-@contextlib.contextmanager
-def text_lines() -> Iterator[Sink]:
-    """For people: a line on stdout each time the label changes, for each caption, and for each start and end of an
-    event."""
-    last: dict[str, str] = {}
-
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        source = event.get("source", "")
-        if "event" in event:
-            what = f"{event['event']} of {event['label']}, from {event['start_ms'] / 1000:.2f} s"
-        elif "reason" in event:
-            what = f"{event['label']}  {event['score']:.0%}  {event['latency_ms']:.2f} ms  {event['reason']}"
-        elif event and last.get(source) != prediction.label:
-            last[source] = prediction.label
-            what = f"{prediction.label}  {prediction.score:.0%}  {event['latency_ms']:.2f} ms"
-        else:
+    def put(self, message: Message) -> None:
+        event = message.line
+        what = self._what(message.camera, event)
+        if not what:
             return
-        where = f"  {source}" if source else ""
-        print(
-            f"{event['ts_ms'] / 1000:9.2f} s{where}  frame {event.get('frame', frame.index):<6d} {what}",
-            flush=True,
-        )
+        # Where there is one source only, nobody needs its name.
+        name = event.get("source") or event.get("camera", "")
+        where = f"  {name}" if name else ""
+        number = event.get("frame", message.frame.index if message.frame else "")
+        print(f"{event['ts_ms'] / 1000:9.2f} s{where}  frame {number:<6} {what}", flush=True)
+        self.sent += 1
 
-    yield write
+    def _what(self, camera: str, event: Event) -> str:
+        if not event:
+            return ""
+        if "health" in event:
+            return f"{event['health']}: {event['detail']}"
+        if "event" in event:
+            return f"{event['event']} of {event['label']}, from {event['start_ms'] / 1000:.2f} s"
+        said = f"{event['label']}  {event['score']:.0%}  {event['latency_ms']:.2f} ms"
+        if "reason" in event:
+            return f"{said}  {event['reason']}"
+        if self._last.get(camera) == event["label"]:
+            return ""
+        self._last[camera] = event["label"]
+        return said

@@ -1,11 +1,11 @@
-"""Pictures: the annotated frames as a video file or in a window. Contexts that yield a sink."""
+"""Pictures: the annotated frames as a video file or in a window."""
 
-import contextlib
 import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +13,89 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.classify import Prediction
-from rnnedge_device.clip_stream import ClipPrediction
 from rnnedge_device.errors import InputError
-from rnnedge_device.events import Event
 from rnnedge_device.files import atomic_path
 from rnnedge_device.overlay import Overlay
-from rnnedge_device.sinks.sink import Sink
+from rnnedge_device.sinks.message import Message
+from rnnedge_device.sinks.sink import DirectSink, OpenedSink, Sink
 from rnnedge_device.source import Frame
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _FPS_OF_IMAGES = 10.0  # of a video made from a source that has no rate of its own
 
 
-def of_source(name: str, sink: Sink) -> Sink:
-    """The sink for one source of several: what comes from the others passes it by."""
+class _PictureSink(DirectSink):
+    """Shows each frame once, also where there are several lines about it."""
 
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if isinstance(prediction, (ClipPrediction, CaptionPrediction)) and prediction.source == name:
-            sink(frame, prediction, event)
+    _last: Frame | None = None
 
-    return write
+    def put(self, message: Message) -> None:
+        if message.frame is not None and message.prediction is not None and message.frame is not self._last:
+            self._last = message.frame
+            self._show(message.frame, message.prediction)
+            self.sent += 1
 
-
-def _once_a_frame(show: Callable[[Frame, Prediction], None]) -> Sink:
-    """A sink for pictures: further lines about a frame do not show it again."""
-    last: list[Frame] = []
-
-    def write(frame: Frame, prediction: Prediction, event: Event) -> None:
-        if not last or last[0] is not frame:
-            last[:] = [frame]
-            show(frame, prediction)
-
-    return write
+    @abstractmethod
+    def _show(self, frame: Frame, prediction: Prediction) -> None:
+        """What to do with a frame that was not there before."""
 
 
-@contextlib.contextmanager
-def video_file(path: str, fps: float) -> Iterator[Sink]:
+class OfCamera(OpenedSink):
+    """A sink for one source of several: what comes from the others passes it by.
+
+    Args:
+        camera: whose messages it takes.
+        make: opens the sink when there is something to show: one source without frames must not cost the others
+            their files.
+    """
+
+    def __init__(self, camera: str, make: Callable[[], Sink]) -> None:
+        super().__init__(f"of {camera}")
+        self._camera, self._make = camera, make
+        self._sink: Sink | None = None
+
+    def put(self, message: Message) -> None:
+        if message.camera != self._camera:
+            return
+        if self._sink is None:
+            if message.frame is None:
+                return
+            self._sink = self._opened.enter_context(self._make())
+        self._sink.put(message)
+        self.sent += 1
+
+    def status(self) -> dict[str, Any]:
+        return super().status() if self._sink is None else self._sink.status()
+
+
+class VideoFile(OpenedSink, _PictureSink):
     """The annotated frames as a video, `.mp4` or `.avi`; checked to be whole before it takes its name.
 
+    On an error in its context an older file stays as it was.
+
     Raises:
-        InputError: another suffix, or a path that cannot be written.
+        InputError: another suffix, or a path that cannot be written; (`close`) there was no frame.
         OSError: the video could not be written, as on a full disk.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in _CODECS:
-        raise InputError(f"save = {path!r}: must end in {' or '.join(_CODECS)}")
-    with contextlib.ExitStack() as stack:
-        film = Film(stack.enter_context(atomic_path(path)), _CODECS[suffix], fps or _FPS_OF_IMAGES)
-        overlay = Overlay()
-        try:
-            yield _once_a_frame(lambda frame, prediction: film.add(overlay(frame.image, prediction)))
-        finally:
-            film.release()
-        film.check()
+
+    def __init__(self, path: str, fps: float) -> None:
+        suffix = Path(path).suffix.lower()
+        if suffix not in _CODECS:
+            raise InputError(f"save = {path!r}: must end in {' or '.join(_CODECS)}")
+        super().__init__("video")
+        self._overlay = Overlay()
+        temporary = self._opened.enter_context(atomic_path(path))
+        self._film = Film(temporary, _CODECS[suffix], fps or _FPS_OF_IMAGES)
+        self._opened.push(self._end)
+
+    def _show(self, frame: Frame, prediction: Prediction) -> None:
+        self._film.add(self._overlay(frame.image, prediction))
+
+    def _end(self, kind: type[BaseException] | None, *about: object) -> None:
+        self._film.release()
+        if kind is None:
+            self._film.check()
 
 
 class Film:
@@ -108,32 +136,34 @@ class Film:
         return OSError(code, os.strerror(code), str(self._path))
 
 
-@contextlib.contextmanager
-def window(title: str, on_quit: Callable[[], None]) -> Iterator[Sink]:
+class Window(_PictureSink):
     """A window with the annotated frames; q, Esc or closing it calls `on_quit`.
 
     Raises:
         InputError: there is no display, or this OpenCV has no windows.
     """
-    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        # Asked before OpenCV is: some of its window back ends end the process.
-        raise InputError("--show: there is no display here (DISPLAY is not set); use --save or --jsonl")
-    try:
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL)
-    except cv2.error:
-        raise InputError(
-            "--show: this OpenCV is built without windows; pip install opencv-python in place of "
-            "opencv-python-headless, or use --save or --jsonl"
-        ) from None
-    overlay = Overlay()
 
-    def show(frame: Frame, prediction: Prediction) -> None:
-        cv2.imshow(title, overlay(frame.image, prediction))
+    def __init__(self, title: str, on_quit: Callable[[], None]) -> None:
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            # Asked before OpenCV is: some of its window back ends end the process.
+            raise InputError("--show: there is no display here (DISPLAY is not set); use --save or --jsonl")
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL)
+        except cv2.error:
+            raise InputError(
+                "--show: this OpenCV is built without windows; pip install opencv-python in place of "
+                "opencv-python-headless, or use --save or --jsonl"
+            ) from None
+        self.name, self._title, self._on_quit = "window", title, on_quit
+        self._overlay, self._open = Overlay(), True
+
+    def _show(self, frame: Frame, prediction: Prediction) -> None:
+        cv2.imshow(self._title, self._overlay(frame.image, prediction))
         pressed = cv2.waitKey(1) & 0xFF
-        if pressed in (ord("q"), 27) or cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1:
-            on_quit()
+        if pressed in (ord("q"), 27) or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
+            self._on_quit()
 
-    try:
-        yield _once_a_frame(show)
-    finally:
-        cv2.destroyWindow(title)
+    def close(self, deadline_s: float = 5.0) -> None:
+        if self._open:
+            self._open = False
+            cv2.destroyWindow(self._title)
