@@ -19,6 +19,13 @@ from rnnedge_device.stepper import RowStepper
 if TYPE_CHECKING:
     from rnnedge_device.clips import ClipModel
 
+NEW_ROOM = (
+    "start",
+    "cut",
+    "demand",
+    "swap",
+)  # the reasons to begin anew after which a fixed camera's room is unknown
+
 
 @dataclass(frozen=True, slots=True)
 class ClipPrediction(Prediction):
@@ -137,20 +144,24 @@ class ClipStream:
     def take_over(self, old: "ClipStream") -> bool:
         """Go on where the stream of another model stands, as far as the two models agree. `old` ends with it.
 
-        The states go over, bit for bit, if both models have the same ones: names, shapes, dtypes, scales, zero
-        points and reset values. Then the picks go over as well if the rates are equal, and so do the scene detector
-        and the running events if they have the same parameters and labels. Otherwise this stream begins anew with
-        its first frame, for the reason `swap`. Events that cannot go on end with the old stream's last step; their
-        ends are told with the first step of this one.
+        The states go over, bit for bit, if both models have the same ones (names, shapes, dtypes, scales, zero points
+        and reset values), and see the same foreground if any. Then the picks go over as well if the rates are equal,
+        and so do the room, the scene detector and the running events if they have the same parameters and labels.
+        Otherwise this stream begins anew with its first frame, for the reason `swap`. Events that cannot go on end
+        with the old stream's last step; their ends are told with the first step of this one.
 
         Returns:
             Do the states go on?
         """
         ours, theirs = self._model, old._model
+        same_picture = ours.preprocess == theirs.preprocess
         self.resets, self._ended = old.resets, old._ended
         # A model that has failed may have left a NaN, which would stay for ever.
-        going_on = _state_border(ours.form) == _state_border(theirs.form) and all(
-            np.isfinite(state).all() for state in old._stepper.states.values()
+        going_on = (
+            _state_border(ours.form) == _state_border(theirs.form)
+            # A room that is learned anew while the memory goes on would be another one.
+            and (same_picture or not ours.preprocess.foreground)
+            and all(np.isfinite(state).all() for state in old._stepper.states.values())
         )
         events_go_on = (ours.labels, ours.clip.background, ours.clip.events) == (
             (theirs.labels, theirs.clip.background, theirs.clip.events)
@@ -166,8 +177,10 @@ class ClipStream:
         self._demand, self._reason, self._next_ms = old._demand, old._reason, old._next_ms
         if (ours.clip.rate, ours.clip.max_gap_ms) == (theirs.clip.rate, theirs.clip.max_gap_ms):
             self._picker = old._picker
-        if (ours.clip.scene_cut, ours.preprocess) == (theirs.clip.scene_cut, theirs.preprocess):
-            self._detector = old._detector
+        if same_picture:
+            self._view = old._view
+            if ours.clip.scene_cut == theirs.clip.scene_cut:
+                self._detector = old._detector
         return True
 
     def _begin_on_demand(self) -> list[Event]:
@@ -177,8 +190,8 @@ class ClipStream:
     def _begin(self, reason: str) -> list[Event]:
         ended = self._decoder.finish()
         self._stepper.reset()
-        # A fixed camera that was away for a moment still sees the room it knows.
-        self._view.pause() if reason == "gap" else self._view.reset()
+        # A fixed camera that was away for a while still sees the room it knows.
+        self._view.reset() if reason in NEW_ROOM else self._view.pause()
         self._picker.reset()
         self._decoder.reset()
         if self._detector:

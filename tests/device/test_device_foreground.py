@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from tiny_clips import CLIP, CUT
 
+from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.foreground import Foreground, Room
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.source import Frame
 
 SPEC = Foreground(learn=3, detail=4)
 H, W = 24, 32
@@ -228,3 +230,88 @@ def _two_channels(form):
     x = form.input("x")
     inputs = tuple(replace(t, shape=(*t.shape[:-1], 2)) if t == x else t for t in form.inputs)
     return replace(form, inputs=inputs)
+
+
+class Watched:
+    """An engine that remembers what it was shown, and a state that counts its steps."""
+
+    def __init__(self):
+        self.shown = []
+
+    def run(self, feeds):
+        self.shown.append(feeds["x"][0])
+        passed = {f"{name}_next": value for name, value in feeds.items() if name != "x"}
+        return {**passed, "y": np.zeros((1, 3), np.float32)}
+
+
+def watched(tiny_clips, spec=SPEC, **clip):
+    """A clip model of 8x8 with that foreground, and what its engine is shown."""
+    preprocess = Preprocess((8, 8), scale=1.0, foreground=spec)
+    forms = tuple(_two_channels(form) for form in tiny_clips.manifest().forms)
+    manifest = tiny_clips.manifest(preprocess=preprocess, forms=forms, clip=replace(CLIP, **clip))
+    engine = Watched()
+    return ClipModel.of(engine, forms[0], manifest), engine
+
+
+def film(count: int, start_ms: float = 0.0) -> list[Frame]:
+    """Somebody walks through a room of 32x32 at the model's rate; the room is empty at first."""
+    empty = np.add.outer(np.arange(32), np.arange(32)).astype(np.uint8) + 90
+    frames = []
+    for index in range(count):
+        image = empty.copy()
+        if index >= SPEC.learn:
+            image[8:16, 2 * index : 2 * index + 8] = 10
+        frames.append(Frame(image, index, start_ms + index * 1000 / CLIP.rate))
+    return frames
+
+
+def expected(frames: list[Frame], room: Room | None = None) -> list[np.ndarray]:
+    room = room or Room(SPEC)
+    return [room.look(frame.image).astype(np.float32) for frame in frames]
+
+
+def test_two_streams_learn_rooms_of_their_own(tiny_clips):
+    model, engine = watched(tiny_clips)
+    door, hall = model.open_stream("door"), model.open_stream("hall")
+    ours, theirs = film(9), [replace(f, image=255 - f.image) for f in film(9)]
+    for one, other in zip(ours, theirs, strict=True):
+        door.feed(one)
+        hall.feed(other)
+    assert np.array_equal(engine.shown[::2], expected(ours))
+    assert np.array_equal(engine.shown[1::2], expected(theirs))
+
+
+def test_a_gap_keeps_the_room_and_a_reset_stream_is_a_fresh_one(tiny_clips):
+    model, engine = watched(tiny_clips)
+    stream, frames = model.open_stream(), film(9)
+    for frame in frames:
+        stream.feed(frame)
+    late = film(9, start_ms=60_000.0)[5:]
+    for frame in late:
+        stream.feed(frame)
+    assert stream.resets["gap"] == 1
+    room = Room(SPEC)
+    expected(frames, room)
+    room.pause()
+    assert np.array_equal(engine.shown[9:], expected(late, room))
+    engine.shown.clear()
+    stream.reset()
+    for frame in film(9, start_ms=70_000.0):
+        stream.feed(frame)
+    assert np.array_equal(engine.shown, expected(frames))
+
+
+@pytest.mark.parametrize("spec", [SPEC, replace(SPEC, threshold=0.5)])
+def test_the_room_is_handed_over_with_the_states_or_neither_is(tiny_clips, spec):
+    (model, _), (other, engine) = watched(tiny_clips), watched(tiny_clips, spec)
+    old, new = model.open_stream(), other.open_stream()
+    frames = film(9)
+    for frame in frames[:5]:
+        old.feed(frame)
+    assert new.take_over(old) == (spec == SPEC)
+    for frame in frames[5:]:
+        new.feed(frame)
+    if spec == SPEC:
+        assert np.array_equal(engine.shown, expected(frames)[5:])
+    else:
+        assert np.array_equal(engine.shown, expected(frames[5:], Room(spec)))

@@ -86,6 +86,7 @@ def _calls(
     if bundle.manifest.clip is not None:
         model = ClipModel(bundle, form or "step", threads)
         stream = model.open_stream()
-        return lambda pixels: stream.step(pixels).latency_us, cycle(map(model.preprocess.pixels, images))
+        view = model.preprocess.view()
+        return lambda pixels: stream.step(pixels).latency_us, cycle(map(view.pixels, images))
     classifier = Classifier(bundle, form, threads)
     return lambda image: classifier.predict(image).latency_us, cycle(images)
