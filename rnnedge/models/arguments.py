@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rnnedge_device.errors import InputError
 
+CHANNELS = {1: "1 (grey)", 3: "3 (colour)"}
+# What a stream of frames may have instead.
+STREAM_CHANNELS = {1: "1 (grey)", 2: "2 (foreground and motion)", 3: "3 (colour)"}
 
-def checked_shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    """``(h, w, c)`` of a preprocessed image."""
+
+def checked_shape(shape: Sequence[int], channels: Mapping[int, str] = CHANNELS) -> tuple[int, int, int]:
+    """``(h, w, c)`` of a preprocessed image; ``channels`` are the c that are allowed, and what each is."""
     sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else ()
     whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes)
-    if len(sizes) != 3 or not whole or sizes[2] not in (1, 2, 3):
+    if len(sizes) != 3 or not whole or sizes[2] not in channels:
         raise InputError(
-            f"input_shape={shape!r}: must be (height, width, channels), channels 1 (grey), 2 (foreground) or 3 (colour)"
+            f"input_shape={shape!r}: must be (height, width, channels), channels {' or '.join(channels.values())}"
         )
     return sizes
 

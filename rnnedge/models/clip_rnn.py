@@ -7,7 +7,7 @@ from typing import Any
 
 from rnnedge.backend import use_backend
 from rnnedge.models.applications import application_encoder
-from rnnedge.models.arguments import check_choice, check_share, check_whole, checked_shape
+from rnnedge.models.arguments import STREAM_CHANNELS, check_choice, check_share, check_whole, checked_shape
 from rnnedge.models.encoders import cnn_encoder, row_encoder
 from rnnedge.models.per_frame import PerFrame
 from rnnedge.models.recurrent import CELLS, recurrent_layer
@@ -51,7 +51,8 @@ def clip_rnn(
     ``encoder`` (a :class:`PerFrame`), ``dropout``, then ``gru_0``, ``dropout_0``, ... and ``logits``.
 
     Args:
-        input_shape: ``(h, w, c)`` of a preprocessed frame; c is 1 (grey) or 3 (colour).
+        input_shape: ``(h, w, c)`` of a preprocessed frame; c is 1 (grey), 2 (foreground and motion) or 3
+            (colour).
         classes: number of classes, at least 2.
         length: T, or None for clips of any length.
         encoder: ``row_rnn`` (a recurrent network over the frame's rows), ``cnn`` (small, depthwise-separable),
@@ -81,7 +82,7 @@ def clip_rnn(
         >>> clip_rnn((32, 32, 1), 5, encoder="row_rnn", units=32).output_shape
         (None, None, 5)
     """
-    shape = checked_shape(input_shape)
+    shape = checked_shape(input_shape, STREAM_CHANNELS)
     for argument, value in (
         ("units", units),
         ("encoder_units", encoder_units),

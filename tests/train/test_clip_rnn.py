@@ -186,6 +186,7 @@ def test_weights_that_do_not_fit_are_one_clear_error(weights, tmp_path):
     ("arguments", "words"),
     [
         ({"input_shape": (8, 8)}, ["input_shape=(8, 8)", "height"]),
+        ({"input_shape": (8, 8, 4)}, ["input_shape=(8, 8, 4)", "2 (foreground and motion)"]),
         ({"classes": 1}, ["classes=1", "at least 2"]),
         ({"length": 0}, ["length=0"]),
         ({"units": 0}, ["units=0"]),
