@@ -19,12 +19,8 @@ from rnnedge_device.stepper import RowStepper
 if TYPE_CHECKING:
     from rnnedge_device.clips import ClipModel
 
-NEW_ROOM = (
-    "start",
-    "cut",
-    "demand",
-    "swap",
-)  # the reasons to begin anew after which a fixed camera's room is unknown
+# The reasons to begin anew after which a fixed camera's room is unknown.
+NEW_ROOM = ("start", "cut", "demand", "swap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +186,11 @@ class ClipStream:
     def _begin(self, reason: str) -> list[Event]:
         ended = self._decoder.finish()
         self._stepper.reset()
-        # A fixed camera that was away for a while still sees the room it knows.
-        self._view.reset() if reason in NEW_ROOM else self._view.pause()
+        if reason in NEW_ROOM:
+            self._view.reset()
+        else:
+            # A fixed camera that was away for a while still sees the room it knows.
+            self._view.pause()
         self._picker.reset()
         self._decoder.reset()
         if self._detector:
