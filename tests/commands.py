@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from rnnedge.cli import main
 
@@ -20,12 +20,13 @@ def rnnedge(*arguments: object, check: bool = True) -> subprocess.CompletedProce
     return done
 
 
-def rnnedge_here(*arguments: object, check: bool = True) -> Result:
+def rnnedge_here(*arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
     """The same in this process, which has loaded what takes seconds to load."""
-    done = CliRunner().invoke(main, list(map(str, arguments)))
+    words = list(map(str, arguments))
+    done = CliRunner().invoke(main, words)
     assert not check or done.exit_code == 0, done.output
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def run_device(

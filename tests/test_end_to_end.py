@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from commands import rnnedge, run_device
+from commands import rnnedge, rnnedge_here, run_device
 
 from rnnedge.data import load_data
 from rnnedge.runs import Run
@@ -90,7 +90,7 @@ def test_bundle_scores_a_folder_of_the_same_images_alike(demo: Path, tmp_path: P
         folder = tmp_path / test.names[label]
         folder.mkdir(exist_ok=True)
         cv2.imwrite(str(folder / f"{index:04d}.png"), image)
-    done = rnnedge(
+    done = rnnedge_here(
         "evaluate", demo / "digits-lstm.rnnedge", "--data", f"folder:{tmp_path}", "--split", "all", "--json"
     )
     scored, expected = json.loads(done.stdout), _json(demo / "evaluation.json")["int8"]
@@ -101,7 +101,7 @@ def test_bundle_scores_a_folder_of_the_same_images_alike(demo: Path, tmp_path: P
 
 def test_inspect_tells_what_the_file_holds(demo: Path, tmp_path: Path) -> None:
     bundle = demo / "digits-lstm.rnnedge"
-    facts = json.loads(rnnedge("inspect", bundle, "--json").stdout)
+    facts = json.loads(rnnedge_here("inspect", bundle, "--json").stdout)
     form = facts["forms"][_json(demo / "summary.json")["form"]]
     assert facts["labels"] == [str(n) for n in range(10)]
     assert form["signatures"]["serve"]["inputs"]["x"]["dtype"] == "int8"
@@ -109,8 +109,8 @@ def test_inspect_tells_what_the_file_holds(demo: Path, tmp_path: Path) -> None:
     assert form["float_ops"] == {}
     plain = tmp_path / "model.tflite"
     plain.write_bytes(read_bundle(bundle).model())
-    assert json.loads(rnnedge("inspect", plain, "--json").stdout)["ops"] == form["ops"]
-    text = rnnedge("inspect", bundle).stdout
+    assert json.loads(rnnedge_here("inspect", plain, "--json").stdout)["ops"] == form["ops"]
+    text = rnnedge_here("inspect", bundle).stdout
     assert "FULLY_CONNECTED" in text
     assert "the same bits on x86 and ARM" in text
 
@@ -120,7 +120,7 @@ def forms(demo: Path) -> Path:
     """The same model as a bundle of three forms, calibrated only."""
     out = demo / "forms.rnnedge"
     wanted = [word for form in ("loop", "unrolled", "step") for word in ("--form", form)]
-    rnnedge("quantize", demo, *wanted, "--set", "quantize.epochs=0", "--out", out)
+    rnnedge_here("quantize", demo, *wanted, "--set", "quantize.epochs=0", "--out", out)
     return out
 
 
@@ -157,7 +157,7 @@ def test_tflite_runtime_runs_the_same_bundle(demo: Path, forms: Path, tmp_path: 
 
 
 def test_post_training_baselines_are_scored_beside_it(demo: Path) -> None:
-    rows = json.loads(rnnedge("quantize", demo, "--method", "ptq", "--json").stdout)["baselines"]
+    rows = json.loads(rnnedge_here("quantize", demo, "--method", "ptq", "--json").stdout)["baselines"]
     assert {(row["method"], row["form"]) for row in rows} == {
         (method, form) for method in ("dynamic", "static") for form in ("fused", "unrolled")
     }
@@ -219,7 +219,9 @@ def test_bad_input_is_one_message_and_exit_2(case: str, demo: Path, tmp_path: Pa
         "bundle": demo / "digits-lstm.rnnedge",
     }
     words, named = BAD[case]
-    done = rnnedge(*(word.format(**places) for word in words), check=False)
+    # One of them as a user would see it; a process each would cost seconds each.
+    run = rnnedge if case == "no such run" else rnnedge_here
+    done = run(*(word.format(**places) for word in words), check=False)
     assert done.returncode == 2, done.stderr
     assert named in done.stderr
     assert "Traceback" not in done.stderr
@@ -230,8 +232,8 @@ def test_mnist_row_lstm_from_real_images(real_data: Path, tmp_path: Path) -> Non
     if not (real_data / "mnist" / "mnist.npz").exists():
         pytest.skip("RNNEDGE_DATA has no mnist/mnist.npz")
     small = ("--set", "model.units=32", "--set", "train.epochs=1", "--set", "quantize.epochs=0")
-    rnnedge("train", "row-lstm", *small, "--out", tmp_path / "run")
-    rnnedge("quantize", tmp_path / "run", "--form", "loop")
+    rnnedge_here("train", "row-lstm", *small, "--out", tmp_path / "run")
+    rnnedge_here("quantize", tmp_path / "run", "--form", "loop")
     evaluation = _json(tmp_path / "run" / "evaluation.json")
     assert evaluation["int8"]["images"] == 10_000
     assert evaluation["float"]["accuracy"] > 0.7

@@ -91,9 +91,10 @@ def test_caption_names_the_colour_and_skips_what_is_no_image(
         assert colour in row["captions"][0]["text"].split()
         assert row["captions"][0]["score"] >= row["captions"][1]["score"]
     assert (
-        rnnedge_here("caption", broken, images[0], "--bundle", bundle, "--strict", check=False).exit_code == 2
+        rnnedge_here("caption", broken, images[0], "--bundle", bundle, "--strict", check=False).returncode
+        == 2
     )
-    assert rnnedge_here("caption", broken, "--bundle", bundle, check=False).exit_code == 2
+    assert rnnedge_here("caption", broken, "--bundle", bundle, check=False).returncode == 2
     drawn = [
         rnnedge_here(
             "caption", images[0], "--bundle", bundle, "--temperature", 2, "--seed", seed, "--json"
@@ -162,6 +163,6 @@ def test_bad_input_is_one_message(
 ) -> None:
     given = [{"BUNDLE": str(bundle), "RUN": str(run)}.get(part, part) for part in arguments]
     done = rnnedge_here(*given, check=False)
-    assert done.exit_code == 2
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert all(word in done.stderr for word in words), done.stderr

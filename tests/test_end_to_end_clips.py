@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from commands import rnnedge, run_device
+from commands import rnnedge_here, run_device
 
 from rnnedge.data import load_clips
 from rnnedge.data.clips import ClipOptions
@@ -18,14 +18,16 @@ from rnnedge_device.bundle import read_bundle
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.selftest import self_test
 
-FAST = ("--set", "train.epochs=4", "--set", "quantize.epochs=1")
+# Half as many frames a clip, half as many steps a frame.
+SMALLER = ("train.epochs=4", "quantize.epochs=1", "clip.length=12", "model.rows_per_step=4")
+FAST = [word for setting in SMALLER for word in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of `rnnedge demo --task clips`, much shorter than the real one."""
     out = tmp_path_factory.mktemp("runs") / "demo-clips"
-    rnnedge("demo", "--task", "clips", "--out", out, *FAST, "--json")
+    rnnedge_here("demo", "--task", "clips", "--out", out, *FAST, "--json")
     return out
 
 
@@ -83,17 +85,17 @@ def test_the_bundle_passes_its_self_test(demo: Path) -> None:
 
 
 def test_the_bundle_is_scored_by_command(demo: Path) -> None:
-    done = rnnedge("evaluate", demo / "motion-rows.rnnedge", "--data", "motion", "--json")
+    done = rnnedge_here("evaluate", demo / "motion-rows.rnnedge", "--data", "motion", "--json")
     figures = json.loads(done.stdout)
     assert figures["clips"]["accuracy"] == _json(demo / "summary.json")["clip_accuracy"]["int8"]
     assert sum(map(sum, figures["clips"]["confusion"])) == 600
-    wrong = rnnedge("evaluate", demo / "motion-rows.rnnedge", check=False)
+    wrong = rnnedge_here("evaluate", demo / "motion-rows.rnnedge", check=False)
     assert wrong.returncode == 2
     assert "motion, videos:PATH, events:PATH" in wrong.stderr
 
 
 def test_the_keras_model_is_scored_by_command(demo: Path) -> None:
-    figures = json.loads(rnnedge("evaluate", demo / "model.keras", "--json").stdout)
+    figures = json.loads(rnnedge_here("evaluate", demo / "model.keras", "--json").stdout)
     assert figures["clips"]["accuracy"] == pytest.approx(
         _json(demo / "summary.json")["clip_accuracy"]["float"]
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnedge_device.errors import InputError
+from rnnedge_export.converter_process import ConverterProcess
 from rnnedge_export.rewrite import finish
 
 TIME_LIMIT_S = 300.0
@@ -66,7 +65,7 @@ def convert(
         waiting = {job.name: job for job in jobs}
         while waiting:
             (root / "jobs.json").write_text(json.dumps([descriptions[name] for name in waiting]))
-            failed, reason = _run_child(root, len(waiting) * time_limit_s)
+            failed, reason = _process().run(str(root / "jobs.json"), len(waiting) * time_limit_s)
             for name, job in list(waiting.items()):
                 output = Path(descriptions[name]["output"])
                 error = output.with_suffix(".error")
@@ -88,6 +87,11 @@ def convert(
     return results
 
 
+@cache
+def _process() -> ConverterProcess:
+    return ConverterProcess()
+
+
 def _describe(job: Job, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     module = tf.Module()
@@ -103,27 +107,6 @@ def _describe(job: Job, folder: Path) -> dict[str, Any]:
         "samples": str(folder / "samples.npy"),
         "output": str(folder / "model.tflite"),
     }
-
-
-def _run_child(root: Path, time_limit_s: float) -> tuple[str | None, str]:
-    """Run the child once; the job it was at when it ended (``None``: it ended well), and how it ended."""
-    command = [sys.executable, "-m", "rnnedge_export.convert_child", str(root / "jobs.json")]
-    with (root / "stdout").open("w+") as out, (root / "stderr").open("w+") as err:
-        try:
-            code = subprocess.run(
-                command, stdout=out, stderr=err, timeout=time_limit_s, check=False
-            ).returncode
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            reason = f"the converter's process ended with {how}"
-        except subprocess.TimeoutExpired:
-            code, reason = 1, f"the converter took longer than {time_limit_s:.0f} s"
-        out.seek(0)
-        err.seek(0)
-        started = re.findall(r"^start (.+)$", out.read(), re.MULTILINE)
-        tail = err.read()[-2000:].strip()
-    if code == 0:
-        return None, ""
-    return (started[-1] if started else None), f"{reason}\n{tail}"
 
 
 def _error(job: Job, message: str, layers: Sequence[str]) -> ConversionError:

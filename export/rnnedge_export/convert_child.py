@@ -1,6 +1,6 @@
-"""The converter's process: ``python -m rnnedge_export.convert_child JOBS.json``.
+"""The converter's process: ``python -m rnnedge_export.convert_child``, which reads names of job files, one a line.
 
-It imports TensorFlow and nothing of ours, takes the jobs in order and says on stdout where it stands, so that the
+It imports TensorFlow and nothing of ours, takes a file's jobs in order and says on stdout where it stands, so that the
 parent knows which job a crash belongs to.
 """
 
@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 
-def main(path: str) -> None:
-    """Convert each job of the file that has no result yet."""
+def main() -> None:
+    """Convert the jobs of each file, until there are no more files."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
+    # Ctrl-C is the parent's to answer; it ends this process by ending its input, or by force.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        _convert_all(tf, line.rstrip("\n"))
+        print("end", flush=True)
+
+
+def _convert_all(tf: Any, path: str) -> None:
     for job in json.loads(Path(path).read_text()):
         output = Path(job["output"])
         print(f"start {job['name']}", flush=True)
@@ -27,7 +36,6 @@ def main(path: str) -> None:
             output.with_suffix(".error").write_text(f"{type(error).__name__}: {error}")
             continue
         output.write_bytes(data)
-        print(f"done {job['name']}", flush=True)
 
 
 def _convert(tf: Any, job: dict[str, Any]) -> bytes:
@@ -52,4 +60,4 @@ def _convert(tf: Any, job: dict[str, Any]) -> bytes:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

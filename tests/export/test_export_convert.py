@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +13,7 @@ from models import inputs, one_layer
 from rnnedge_device.errors import InputError
 from rnnedge_export import ptq
 from rnnedge_export.convert import ConversionError, Job, convert
+from rnnedge_export.converter_process import ConverterProcess
 
 
 def _function(body, shape=(1, 4)):
@@ -54,8 +58,31 @@ def test_a_crash_is_charged_to_its_own_job_and_the_rest_is_converted() -> None:
 
 
 def test_a_hang_ends_at_the_time_limit() -> None:
-    results = convert([Job("slow", _function(_double), "float32")], time_limit_s=0.2)
+    results = convert([Job("slow", _function(_double), "float32")], time_limit_s=0.001)
     assert "took longer than" in str(results["slow"])
+
+
+def test_the_process_is_kept_until_it_ends_and_then_begun_anew(tmp_path: Path) -> None:
+    none, broken = tmp_path / "none.json", tmp_path / "broken.json"
+    none.write_text("[]")
+    broken.write_text("[")
+    with ConverterProcess() as process:
+        assert process.run(str(none), 120) == (None, "")
+        first = process.pid
+        assert process.run(str(none), 120) == (None, "")
+        assert process.pid == first is not None
+        started, reason = process.run(str(broken), 120)
+        assert started is None
+        assert "exit code 1" in reason
+        assert "JSONDecodeError" in reason
+        assert process.run(str(none), 120) == (None, "")
+        second = process.pid
+        assert second not in (None, first)
+        with pytest.raises(ProcessLookupError):
+            os.kill(first, 0)
+    assert process.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(second, 0)
 
 
 def test_finished_file_keeps_buffers_aligned(quantized_cell) -> None:
