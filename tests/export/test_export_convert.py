@@ -67,15 +67,15 @@ def test_the_process_is_kept_until_it_ends_and_then_begun_anew(tmp_path: Path) -
     none.write_text("[]")
     broken.write_text("[")
     with ConverterProcess() as process:
-        assert process.run(str(none), 120) == (None, "")
+        assert process.run(str(none), 600) == (None, "")
         first = process.pid
-        assert process.run(str(none), 120) == (None, "")
+        assert process.run(str(none), 600) == (None, "")
         assert process.pid == first is not None
-        started, reason = process.run(str(broken), 120)
+        started, reason = process.run(str(broken), 600)
         assert started is None
         assert "exit code 1" in reason
         assert "JSONDecodeError" in reason
-        assert process.run(str(none), 120) == (None, "")
+        assert process.run(str(none), 600) == (None, "")
         second = process.pid
         assert second not in (None, first)
         with pytest.raises(ProcessLookupError):
