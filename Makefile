@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-faults test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,10 @@ demo-captions: $(VENV)/export.stamp  ## the same for sentences about pictures: r
 test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-faults: $(VENV)/dev.stamp  ## faults at full length: servers away for a minute, 10,000 damaged pictures
+	RNNEDGE_AWAY_S=60 RNNEDGE_DAMAGED=10000 $(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS) \
+	tests/device/test_device_runner_outage.py tests/device/test_device_live_sources.py::test_damaged_pictures_are_passed_over
 
 test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated models; SEED=n for others
 	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \

@@ -67,7 +67,7 @@ class Source(Closing, ABC):
         """The next frame; None at the end, and when stopped.
 
         Args:
-            timeout_s: how long a live source may wait for it; any other gives what is next.
+            timeout_s: how long to wait for it; what is drawn here gives it at once.
 
         Raises:
             SourceHungError: no frame came in time.

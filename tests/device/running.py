@@ -77,6 +77,23 @@ class Running:
         return int(self.runner.status.snapshot()["cameras"][camera]["frames"])
 
 
+def assert_events_are_whole(lines: list[dict[str, Any]]) -> None:
+    """Of one camera's lines, in their order, to its end: no event is lost or doubled, and no promised line is.
+
+    Each start has its end before the next start of that label, and ids are numbered without a gap.
+    """
+    open_since: dict[str, float] = {}
+    for line in lines:
+        if line.get("event") == "start":
+            assert line["label"] not in open_since
+            open_since[line["label"]] = line["start_ms"]
+        elif "event" in line:
+            assert open_since.pop(line["label"]) == line["start_ms"]
+    assert open_since == {}
+    numbers = [int(line["id"].rpartition("-")[2]) for line in lines if "id" in line]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def camera(name: str, source: object, bundle: object, **options: object) -> str:
     """A section of a config."""
     rest = "".join(f"{key} = {value}\n" for key, value in options.items())

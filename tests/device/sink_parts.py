@@ -155,6 +155,11 @@ class Listener:
             if topic.endswith(ending) and not retained
         ]
 
+    def ids(self) -> list[str]:
+        """Those of all lines that have one, in the order in which they were heard, doubles too."""
+        lines = [json.loads(body) for _, body, _ in list(self.heard) if body.startswith(b"{")]
+        return [line["id"] for line in lines if "id" in line]
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()

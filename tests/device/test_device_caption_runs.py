@@ -276,7 +276,7 @@ def test_ctrl_c_beside_a_camera(caption_bundle_path, tmp_path, run_cli, monkeypa
                 yield frame
 
     camera = Camera(scenes(1))
-    monkeypatch.setattr("rnnedge_device.sources.open_camera", lambda spec: Interrupting(camera, spec))
+    monkeypatch.setattr("rnnedge_device.sources.open_camera", lambda spec, open_s: Interrupting(camera, spec))
     arguments = ("--source", "0", "--interval-ms", "1", "--jsonl", tmp_path / "lines.jsonl", "--json")
     code, out, err = run_cli(caption_bundle_path, *arguments)
     assert (code, err) == (130, "")

@@ -247,7 +247,8 @@ def test_a_camera_that_is_lost_leaves_whole_files_and_exit_code_1(
 ):
     """A video file plays the camera and ends, as if it were unplugged."""
     monkeypatch.setattr(
-        "rnnedge_device.sources.open_camera", lambda spec: LiveSource(cv2.VideoCapture(str(clip)), spec)
+        "rnnedge_device.sources.open_camera",
+        lambda spec, open_s: LiveSource(cv2.VideoCapture(str(clip)), spec),
     )
     events, video = tmp_path / "events.jsonl", tmp_path / "seen.mp4"
     code, out, err = run_cli(bundle_path, "--source", "0", "--jsonl", events, "--save", video, "--json")

@@ -251,7 +251,8 @@ def test_a_classifier_takes_one_source(bundle_path, run_cli):
 def test_a_lost_camera_ends_after_the_others(clip_bundle_path, clip, film, tmp_path, run_cli, monkeypatch):
     """A video file plays the camera and ends, as if it were unplugged; the other source goes on."""
     monkeypatch.setattr(
-        "rnnedge_device.sources.open_camera", lambda spec: LiveSource(cv2.VideoCapture(str(clip)), spec)
+        "rnnedge_device.sources.open_camera",
+        lambda spec, open_s: LiveSource(cv2.VideoCapture(str(clip)), spec),
     )
     jsonl = tmp_path / "lines.jsonl"
     code, out, err = run_cli(
@@ -269,7 +270,7 @@ def test_a_camera_that_never_delivers_costs_the_others_nothing(
     clip_bundle_path, film, tmp_path, run_cli, monkeypatch
 ):
     monkeypatch.setattr(
-        "rnnedge_device.sources.open_camera", lambda spec: LiveSource(cv2.VideoCapture(), spec)
+        "rnnedge_device.sources.open_camera", lambda spec, open_s: LiveSource(cv2.VideoCapture(), spec)
     )
     sources = ("--source", "0", "--source", film[10])
     outputs = ("--save", tmp_path / "seen.mp4", "--jsonl", tmp_path / "lines.jsonl")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -13,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from http_camera import HttpCamera, moving
+from running import Running, camera
 
 from rnnedge_device.errors import SourceError, SourceHungError, SourceLostError
 from rnnedge_device.sources import device_of, open_source
 from rnnedge_device.sources.camera_spec import CameraSpec, public_name
 from rnnedge_device.sources.raw import RawSource
+
+DAMAGED = int(os.environ.get("RNNEDGE_DAMAGED", "1000"))  # pictures; `make test-faults` sends ten thousand
 
 
 def gone(pid):
@@ -202,13 +206,13 @@ def damaged(picture, number, random):
     return data.tobytes()
 
 
-def test_ten_thousand_damaged_pictures_are_passed_over():
+def test_damaged_pictures_are_passed_over():
     random, sent = np.random.default_rng(0), []
 
     def pictures():
         good = moving()
         yield from islice(good, 20)
-        for number in range(10_000):
+        for number in range(DAMAGED):
             yield damaged(next(good), number, random)
         sent.append("all")
         yield from good
@@ -223,7 +227,7 @@ def test_ten_thousand_damaged_pictures_are_passed_over():
         # One connection and one process saw it through.
         assert (camera.connections, source._child.pid) == (1, pid)
         assert source._child.poll() is None
-        assert source.skipped > 5000
+        assert source.skipped > DAMAGED / 2
 
 
 # --- pipes ---------------------------------------------------------------------------------------------
@@ -347,3 +351,87 @@ def test_a_damaged_recording_is_one_message(bundle_path, tmp_path, run_cli, chan
 def test_no_recording_is_named(bundle_path, tmp_path, run_cli):
     code, _, err = run_cli(bundle_path, "--source", f"replay:{tmp_path / 'gone.rec'}")
     assert (code, "No such file" in err) == (2, True)
+
+
+# --- a file that hangs ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """Makes files that never say that they are at their end, as on a network disk that is gone."""
+    ends = []
+
+    def make(name):
+        os.mkfifo(tmp_path / name)
+        ends.append(tmp_path / name)
+        return tmp_path / name
+
+    yield make
+    for path in ends:
+        # Whoever still waits for the other end finds it closed.
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
+def feed(path, data):
+    """Someone writes and then keeps still, until what this gives is called."""
+    done = threading.Event()
+
+    def write():
+        with open(path, "wb", buffering=0) as stream:
+            stream.write(data)
+            done.wait(120)
+
+    threading.Thread(target=write, daemon=True).start()
+    return done.set
+
+
+def recorded(bundle_path, tmp_path, run_cli, frames):
+    record = tmp_path / "whole.rec"
+    run_cli(bundle_path, "--source", f"synthetic:16x16x{frames}", "--record", record)
+    return record.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["{}", "replay:{}", "live:{}"])
+def test_a_file_that_does_not_open_has_a_deadline(pipe, text):
+    path = pipe("clip.mp4")
+    with pytest.raises(SourceHungError, match=r"clip\.mp4': does not open within 0\.5 s"):
+        open_source(text.format(path), open_s=0.5)
+
+
+def test_a_file_that_hangs_has_a_deadline(pipe, bundle_path, tmp_path, run_cli):
+    data = recorded(bundle_path, tmp_path, run_cli, 10)
+    path = pipe("seen.rec")
+    close = feed(path, data[:-5])
+    with open_source(f"replay:{path}", open_s=60) as source:
+        frames = [source.read(60) for _ in range(9)]
+        assert [frame.index for frame in frames] == list(range(9))
+        with pytest.raises(SourceHungError, match=r"seen\.rec': no frame for 0\.5 s"):
+            source.read(0.5)
+    close()
+
+
+def test_a_file_that_hangs_ends_its_camera_only(pipe, bundle_path, tmp_path, run_cli):
+    data = recorded(bundle_path, tmp_path, run_cli, 10)
+    path = pipe("seen.rec")
+    close = feed(path, data[:-5])
+    text = "[runner]\nhang_s = 0.5\n\n" + camera("file", f"replay:{path}", bundle_path)
+    text += camera("desk", "synthetic:16x16x50", bundle_path)
+    with Running(tmp_path / "a.toml", text) as running:
+        assert running.join() == 3
+    close()
+    assert [line["frame"] for line in running.lines("file", "step")] == list(range(9))
+    assert running.health() == ["gave_up"]
+    assert "no frame for 0.5 s" in running.lines("file", "health")[0]["detail"]
+    assert running.frames("desk") == 50
+
+
+def test_what_lies_ahead_is_not_counted_yet(pictures):
+    """Pictures that cannot be read count as skipped when their turn comes."""
+    for name in ("!.png", "zzz.png"):
+        (pictures / name).write_bytes(b"none")
+    with open_source(str(pictures)) as source:
+        first = source.read(60)
+        assert (first.index, source.skipped) == (1, 1)
+        rest = list(source)
+        assert source.skipped == 2
+        assert [frame.index for frame in rest] == list(range(2, 2 + len(rest)))

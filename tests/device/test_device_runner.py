@@ -249,14 +249,15 @@ def test_load_steps_the_rate_down_and_back():
 
 
 def test_a_model_that_is_too_slow_gets_a_lower_rate_and_says_so(tmp_path, clip_bundle_path, monkeypatch):
-    """The real model, with a wait before each step: ten steps a second do not fit. Windows are shortened."""
+    """The real model, with a wait before each step: ten steps a second do not fit. Windows are shortened, to about a
+    step, so that the thread always computes as long as three frames a second come."""
     monkeypatch.setattr(throttle, "_WINDOW_S", 0.3)
     with Running(
         tmp_path / "a.toml", camera("door", "live:synthetic:16x16@30", clip_bundle_path, rate=10)
     ) as running:
         seat = running.runner._seats["door"]
         model = seat.deployment.active.model
-        run, slow = model.engine.run, [0.14]
+        run, slow = model.engine.run, [0.3]
         model.engine.run = lambda feeds: (time.sleep(slow[0]), run(feeds))[1]
         # The stepper holds the method it was made with.
         seat._answers.fed._stepper._run = model.engine.run

@@ -20,8 +20,7 @@ from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.seat import Seat
 from rnnedge_device.runner.status import RunnerStatus
 from rnnedge_device.signature import PublicKey
-from rnnedge_device.source import Source
-from rnnedge_device.sources import is_live, open_camera, open_source
+from rnnedge_device.sources import is_live, open_source
 from rnnedge_device.sources.camera_spec import public_name
 from rnnedge_device.swap import Checker, Deployment, LastGood, LoadedBundle, prepare
 
@@ -52,14 +51,14 @@ class Cameras:
         where = f"camera {options.name!r}"
         try:
             inference, loaded = self._group(options, runner)
-            first = None if is_live(options.source) else open_source(options.source)
+            first = None if is_live(options.source) else open_source(options.source, runner.open_s)
         except InputError as problem:
             raise InputError(f"{where}: {problem}") from None
         status = CameraStatus(options.name, source=public_name(options.source))
         capture = Capture(
             options,
             runner,
-            partial(_reopen, options.source, runner.open_s),
+            partial(open_source, options.source, runner.open_s),
             Mailbox(inference.bell, live=first is None or first.live),
             status,
             partial(self._outlets.health, options.name),
@@ -169,7 +168,3 @@ def last_good_of(runner: RunnerOptions) -> LastGood | None:
 
 def _key(runner: RunnerOptions) -> PublicKey | None:
     return PublicKey.read(runner.require_signature) if runner.require_signature else None
-
-
-def _reopen(spec: str, open_s: float) -> Source:
-    return open_camera(spec, open_s) if is_live(spec) else open_source(spec)

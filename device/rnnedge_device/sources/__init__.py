@@ -1,11 +1,13 @@
 """Where frames come from: a camera, a video, images, a pipe or a drawn pattern, chosen by a short text."""
 
+import math
 import re
 from pathlib import Path
 
 from rnnedge_device.errors import SourceError
 from rnnedge_device.images import IMAGE_SUFFIXES, list_images
 from rnnedge_device.source import Source
+from rnnedge_device.sources.ahead import AheadSource
 from rnnedge_device.sources.camera_spec import CameraSpec, is_url, public_name
 from rnnedge_device.sources.image_files import ImageSource
 from rnnedge_device.sources.opencv import quiet_opencv
@@ -27,7 +29,7 @@ _RATED = re.compile(r"(.+)@(\d{1,4}(?:\.\d+)?)")
 _LIVE = "live:"
 
 
-def open_source(spec: str) -> Source:
+def open_source(spec: str, open_s: float = 20.0) -> Source:
     """Open a source by its text.
 
     Args:
@@ -37,9 +39,11 @@ def open_source(spec: str) -> Source:
             a second); `raw:640x480@25` (frames on standard input); `replay:FILE` (what `--record` wrote);
             `synthetic` (endless) or such as `synthetic:64x48@30x100` (width x height @ frames a second x number of
             frames); `live:` and one of the files (at its own rate, the latest frame wins).
+        open_s: how long opening may take.
 
     Raises:
         SourceError: nothing of that name, or it cannot be read. The message says what is allowed.
+        SourceHungError: opening takes too long.
 
     Example:
         with open_source("clip.mp4") as source:
@@ -47,17 +51,23 @@ def open_source(spec: str) -> Source:
                 print(frame.ts_ms, frame.image.shape)
     """
     if is_live(spec):
-        return open_camera(spec)
+        return open_camera(spec, open_s)
     if spec.startswith(_LIVE):
-        return _open_paced(spec)
+        return _open_paced(spec, open_s)
+    return _open_waiting(spec, open_s)
+
+
+def _open_waiting(spec: str, open_s: float, patience_s: float = 60.0) -> Source:
+    """What gives its next frame when it is asked for it; `patience_s` is how long the iteration waits."""
     if spec.startswith("synthetic"):
         return SyntheticSource(spec)
     if spec.startswith("raw:"):
-        return RawSource(spec)
+        # Whoever feeds the pipe may take his time; `read` has a deadline nevertheless.
+        return AheadSource(spec, lambda: RawSource(spec), math.inf, open_s)
     if spec.startswith("replay:"):
-        return ReplaySource(spec.removeprefix("replay:"))
+        return AheadSource(spec, lambda: ReplaySource(spec.removeprefix("replay:")), patience_s, open_s)
     with quiet_opencv():
-        return _open_files(spec)
+        return AheadSource(spec, lambda: _open_files(spec), patience_s, open_s)
 
 
 def is_live(spec: str) -> bool:
@@ -98,13 +108,14 @@ def device_of(spec: str) -> str | None:
     return camera.path if camera.picamera else str(Path(camera.path).resolve())
 
 
-def _open_paced(spec: str) -> Source:
+def _open_paced(spec: str, open_s: float) -> Source:
     inner = spec.removeprefix(_LIVE)
     if is_live(inner) or inner.startswith(_LIVE):
         raise SourceError(
             f"source {public_name(spec)!r}: live: is for what does not come at a rate by itself"
         )
-    source = open_source(inner)
+    # The deadline of each frame is the paced source's.
+    source = _open_waiting(inner, open_s, math.inf)
     if not source.timed:
         source.close()
         raise SourceError(f"source {spec!r}: images without times have no rate of their own; as in FOLDER@12")

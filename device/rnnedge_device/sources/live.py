@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 
+from rnnedge_device.errors import SourceError
 from rnnedge_device.source import Frame
 from rnnedge_device.sources.newest import NewestSource
 
@@ -47,6 +48,8 @@ class LiveSource(NewestSource):
                     self._changed.notify_all()
         except cv2.error:
             pass  # as a failed read: the source is lost
+        except SourceError as problem:
+            self._loss = str(problem)
         finally:
             with self._changed:
                 self._ended = True
@@ -63,7 +66,7 @@ class LiveSource(NewestSource):
         return frame
 
     def _end(self) -> Frame | None:
-        return None if self._ends else super()._end()
+        return None if self._ends and not self._loss else super()._end()
 
     def wait_until_ended(self, timeout_s: float | None = None) -> bool:
         """Block until the capture thread has read its last frame; False if it has not within `timeout_s`."""

@@ -121,5 +121,8 @@ def open_url(url: str) -> OpenCvCapture:
     with quiet_opencv():
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not capture.isOpened():
-        raise SourceError(f"source {public_name(url)!r}: no camera answers there, or what comes is no video")
+        raise SourceError(
+            f"source {public_name(url)!r}: no camera answers there, user and password are refused, or what comes is "
+            "no video"
+        )
     return OpenCvCapture(capture, _ATTEMPTS)
