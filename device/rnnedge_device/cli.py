@@ -1,6 +1,7 @@
 """`rnnedge-run`: a bundle on a source of frames, or a config of cameras for as long as it may be.
 
-Exit codes: 0 done, 1 the self-test or the run failed, 2 bad input, 3 a camera gave up and none is left, 130 Ctrl-C.
+Exit codes: 0 done, 1 the self-test or the run failed, 2 bad input, 3 a camera gave up and the others are at their ends,
+130 Ctrl-C.
 """
 
 import contextlib
@@ -228,7 +229,7 @@ def _exit_code(arguments: list[str]) -> int:
         problem.show()
         return problem.exit_code
     except SourceLostError as problem:
-        return _fail(problem, 1)
+        return _fail(problem, 3)
     except InputError as problem:
         return _fail(problem, 2)
     except BrokenPipeError:

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,8 @@ from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError, SourceLostError
 from rnnedge_device.interpreter import runtime_version
 from rnnedge_device.models import check_options, form_of, open_model
+from rnnedge_device.runner.supervised import open_supervised
 from rnnedge_device.source import Source
-from rnnedge_device.sources import open_source
 from rnnedge_device.stream import stream
 from rnnedge_device.tally import Tally, distinct_names
 
@@ -50,14 +51,14 @@ def run_session(
 
     Raises:
         InputError: as whatever is opened here, and as `check_options`.
-        SourceLostError: a live source stopped delivering; files and summary are whole.
+        SourceLostError: a camera gave up, or a file hangs; files and summary are whole.
     """
     check_options(bundle, form, beam, interval_ms)
     model = open_model(bundle, form, threads, beam, interval_ms)
     lost: SourceLostError | None = None
     interrupted: list[int] = []
     with contextlib.ExitStack() as opened:
-        sources = [opened.enter_context(open_source(spec)) for spec in specs]
+        sources = [opened.enter_context(open_supervised(spec, _say)) for spec in specs]
         tally = Tally(*sources)
         if isinstance(model, ClipModel):
             opened.enter_context(_usr1_resets(model.reset))
@@ -84,6 +85,10 @@ def run_session(
     if lost:
         raise lost
     return 130 if interrupted else 0
+
+
+def _say(line: str) -> None:
+    print(f"rnnedge-run: {line}", file=sys.stderr, flush=True)
 
 
 def _of_sources(

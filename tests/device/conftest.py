@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rnnedge_device.golden import Golden, golden_captions
 from rnnedge_device.interpreter import load_model, runtime_version
 from rnnedge_device.manifest import Manifest
 from rnnedge_device.preprocess import Preprocess
+from rnnedge_device.runner.supervision import Supervision
 from rnnedge_device.tensors import Scan, State
 
 LABELS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -192,3 +194,9 @@ def run_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
         return int(ended.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture
+def no_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera that is lost gives up at once."""
+    monkeypatch.setattr(Supervision, "__init__", partialmethod(Supervision.__init__, restart_budget=0))

@@ -268,12 +268,13 @@ def test_ctrl_c_beside_a_camera(caption_bundle_path, tmp_path, run_cli, monkeypa
     """Files are whole, the summary is there, no thread is left."""
 
     class Interrupting(LiveSource):
-        def frames(self):
-            for frame in super().frames():
+        def read(self, timeout_s):
+            frame = super().read(timeout_s)
+            if frame is not None:
                 self._capture.gate.release()
                 if frame.index == 30:
                     os.kill(os.getpid(), signal.SIGINT)
-                yield frame
+            return frame
 
     camera = Camera(scenes(1))
     monkeypatch.setattr("rnnedge_device.sources.open_camera", lambda spec, open_s: Interrupting(camera, spec))

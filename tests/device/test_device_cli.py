@@ -242,17 +242,17 @@ def test_ctrl_c_leaves_whole_files_and_a_summary(bundle_path, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["events.jsonl", "seen.mp4"]
 
 
-def test_a_camera_that_is_lost_leaves_whole_files_and_exit_code_1(
-    bundle_path, clip, tmp_path, run_cli, monkeypatch
+def test_a_camera_that_gives_up_leaves_whole_files_and_exit_code_3(
+    bundle_path, clip, tmp_path, run_cli, monkeypatch, no_restarts
 ):
-    """A video file plays the camera and ends, as if it were unplugged."""
+    """A video file plays the camera and ends, as if it were unplugged for good."""
     monkeypatch.setattr(
         "rnnedge_device.sources.open_camera",
         lambda spec, open_s: LiveSource(cv2.VideoCapture(str(clip)), spec),
     )
     events, video = tmp_path / "events.jsonl", tmp_path / "seen.mp4"
     code, out, err = run_cli(bundle_path, "--source", "0", "--jsonl", events, "--save", video, "--json")
-    assert code == 1
+    assert code == 3
     assert "'0': stopped delivering after 24 frames" in err
     summary = json.loads(out)
     assert summary["frames"] + summary["dropped"] == 24

@@ -248,7 +248,9 @@ def test_a_classifier_takes_one_source(bundle_path, run_cli):
     assert "2 sources: a bundle of task classify takes one" in err
 
 
-def test_a_lost_camera_ends_after_the_others(clip_bundle_path, clip, film, tmp_path, run_cli, monkeypatch):
+def test_a_lost_camera_ends_after_the_others(
+    clip_bundle_path, clip, film, tmp_path, run_cli, monkeypatch, no_restarts
+):
     """A video file plays the camera and ends, as if it were unplugged; the other source goes on."""
     monkeypatch.setattr(
         "rnnedge_device.sources.open_camera",
@@ -258,7 +260,7 @@ def test_a_lost_camera_ends_after_the_others(clip_bundle_path, clip, film, tmp_p
     code, out, err = run_cli(
         clip_bundle_path, "--source", "0", "--source", film[30], "--jsonl", jsonl, "--json"
     )
-    assert code == 1
+    assert code == 3
     assert "'0': stopped delivering after 24 frames" in err
     assert json.loads(out)["sources"][str(film[30])]["frames"] == 150
     lines = lines_of(jsonl.read_text())
@@ -267,7 +269,7 @@ def test_a_lost_camera_ends_after_the_others(clip_bundle_path, clip, film, tmp_p
 
 
 def test_a_camera_that_never_delivers_costs_the_others_nothing(
-    clip_bundle_path, film, tmp_path, run_cli, monkeypatch
+    clip_bundle_path, film, tmp_path, run_cli, monkeypatch, no_restarts
 ):
     monkeypatch.setattr(
         "rnnedge_device.sources.open_camera", lambda spec, open_s: LiveSource(cv2.VideoCapture(), spec)
@@ -275,7 +277,7 @@ def test_a_camera_that_never_delivers_costs_the_others_nothing(
     sources = ("--source", "0", "--source", film[10])
     outputs = ("--save", tmp_path / "seen.mp4", "--jsonl", tmp_path / "lines.jsonl")
     code, _, err = run_cli(clip_bundle_path, *sources, *outputs)
-    assert code == 1
+    assert code == 3
     assert "'0': stopped delivering after 0 frames" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lines.jsonl", "seen-2.mp4"]
     assert len(spans(lines_of((tmp_path / "lines.jsonl").read_text()))) == 2

@@ -230,6 +230,32 @@ def test_damaged_pictures_are_passed_over():
         assert source.skipped > DAMAGED / 2
 
 
+def test_a_camera_without_a_config_is_opened_again_too(clip_bundle_path, tmp_path, run_cli):
+    """Its first connection ends after a while."""
+    connections = []
+
+    def pictures():
+        connections.append(1)
+        yield from islice(moving(), 40)
+        if len(connections) > 1:
+            yield from moving()
+
+    lines = tmp_path / "lines.jsonl"
+    with HttpCamera(pictures) as network:
+        arguments = ("--source", network.url, "--jsonl", lines, "--max-frames", 60, "--json")
+        code, out, err = run_cli(clip_bundle_path, *arguments)
+    assert code == 0, err
+    said = [line.removeprefix(f"rnnedge-run: {network.url}: ").split(":")[0] for line in err.splitlines()]
+    assert said[:2] == ["lost", "recovered"]
+    summary = json.loads(out)
+    assert summary["frames"] == 60
+    assert {"start", "lost"} <= set(summary["resets"])
+    steps = [line for line in map(json.loads, lines.read_text().splitlines()) if "event" not in line]
+    for key in ("frame", "ts_ms"):
+        values = [line[key] for line in steps]
+        assert values == sorted(values)
+
+
 # --- pipes ---------------------------------------------------------------------------------------------
 
 

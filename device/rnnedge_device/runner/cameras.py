@@ -56,13 +56,15 @@ class Cameras:
             raise InputError(f"{where}: {problem}") from None
         status = CameraStatus(options.name, source=public_name(options.source))
         capture = Capture(
-            options,
-            runner,
+            options.name,
+            runner.supervision,
             partial(open_source, options.source, runner.open_s),
             Mailbox(inference.bell, live=first is None or first.live),
             status,
             partial(self._outlets.health, options.name),
             first,
+            roi=options.roi,
+            watch_picture=first is None,
         )
         try:
             answers = Answers(
@@ -81,6 +83,7 @@ class Cameras:
             period_ms=1000 / loaded.model.clip.rate if isinstance(loaded.model, ClipModel) else None,
         )
         seat = Seat(
+            options,
             capture,
             deployment,
             answers,

@@ -2,17 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from rnnedge_device.errors import SourceError, SourceHungError
 from rnnedge_device.runner.camera_status import CameraStatus
-from rnnedge_device.runner.config import CameraOptions, RunnerOptions
 from rnnedge_device.runner.mailbox import End, Interruption, Mailbox
 from rnnedge_device.runner.picture_watch import PictureWatch
 from rnnedge_device.runner.restarts import Restarts
+from rnnedge_device.runner.supervision import Supervision
 from rnnedge_device.sinks.backoff import Backoff
 from rnnedge_device.source import Frame, Source
 
@@ -30,37 +30,43 @@ class Capture:
     It answers for what `CaptionStream` asks of a source: `live`, `timed`, `stopped`.
 
     Args:
-        options: of the camera; `runner` of all.
+        name: of the camera.
+        supervision: when it counts as gone, and how often it is opened again.
         reopen: opens the source; called in the thread.
         mailbox: where frames go.
         status: of the camera.
         say: called as `say(kind, detail, ts_ms)` with each line about health.
         first: the source where it is open already, as that of a file.
+        roi: the part of the picture to be seen, see `CameraOptions`.
+        watch_picture: is a black or frozen picture a fault? Not a film's, which may well be dark or stand still.
 
     A file that ends ends the camera; whatever is live is opened again.
     """
 
     def __init__(
         self,
-        options: CameraOptions,
-        runner: RunnerOptions,
+        name: str,
+        supervision: Supervision,
         reopen: Callable[[], Source],
         mailbox: Mailbox,
         status: CameraStatus,
         say: Callable[[str, str, float], None],
         first: Source | None = None,
+        *,
+        roi: Sequence[float] | None = None,
+        watch_picture: bool = False,
     ) -> None:
-        self.options, self._runner, self._reopen = options, runner, reopen
+        self._supervision, self._reopen, self._roi = supervision, reopen, roi
         self.mailbox, self._status, self._say = mailbox, status, say
         self.live, self.timed = (first.live, first.timed) if first else (True, True)
         self.fps = first.fps if first else 0.0
         self.stopped = False
-        self._camera = first is None  # a film may well be dark or stand still
+        self._watch_picture = watch_picture
         self._source = first
         self._stop = threading.Event()
-        self._restarts = Restarts(runner.restart_budget, runner.restart_window_s)
-        self._backoff = Backoff(runner.backoff_s, runner.backoff_most_s)
-        self._watch = PictureWatch(runner.black_s, runner.frozen_s)
+        self._restarts = Restarts(supervision.restart_budget, supervision.restart_window_s)
+        self._backoff = Backoff(supervision.backoff_s, supervision.backoff_most_s)
+        self._watch = PictureWatch(supervision.black_s, supervision.frozen_s)
         self._picture_backoff = Backoff(_PICTURE_RETRY_S, _PICTURE_RETRY_MOST_S)
         self._picture_retry = 0.0
         self._begin = time.monotonic()
@@ -68,7 +74,7 @@ class Capture:
         self._offset = 0  # of frame numbers: those of the sources before this one
         self._dropped = self._skipped = 0  # likewise
         self._lost_at: float | None = None
-        self.thread = threading.Thread(target=self._run, name=f"capture {options.name}", daemon=True)
+        self.thread = threading.Thread(target=self._run, name=f"capture {name}", daemon=True)
 
     def start(self) -> None:
         self.thread.start()
@@ -128,7 +134,7 @@ class Capture:
         self.fps = source.fps
         opened = time.monotonic()
         while not self._stop.is_set():
-            frame = source.read(self._runner.hang_s)
+            frame = source.read(self._supervision.hang_s)
             if frame is None:
                 return False
             if self._status.state != "running":
@@ -138,7 +144,7 @@ class Capture:
             self.mailbox.put(self._made(source, frame))
             self._status.dropped = self._dropped + source.dropped + self.mailbox.dropped
             self._status.skipped = self._skipped + source.skipped
-            if self._camera:
+            if self._watch_picture:
                 self._look(frame)
         return False
 
@@ -147,9 +153,9 @@ class Capture:
         number = self._offset + frame.index
         self._next_number = number + 1
         image = frame.image
-        if self.options.roi:
+        if self._roi:
             height, width = image.shape[:2]
-            x0, y0, x1, y1 = self.options.roi
+            x0, y0, x1, y1 = self._roi
             left, top = int(x0 * width), int(y0 * height)
             right, bottom = max(left + 1, round(x1 * width)), max(top + 1, round(y1 * height))
             # A copy: the rest of a large picture is not kept for it.
@@ -188,10 +194,8 @@ class Capture:
             return False
         self._interrupt("hung" if isinstance(problem, SourceHungError) else "lost", str(problem))
         if not self._restarts.allowed(time.monotonic()):
-            self._give_up(
-                f"{self._runner.restart_budget} restarts within {self._runner.restart_window_s:g} s did not help: "
-                f"{problem}"
-            )
+            budget, window_s = self._supervision.restart_budget, self._supervision.restart_window_s
+            self._give_up(f"{budget} restarts within {window_s:g} s did not help: {problem}")
             return False
         self._status.restarts = self._restarts.count
         return not self._stop.wait(self._backoff.next())

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from rnnedge_device.errors import InputError
 from rnnedge_device.runner.sections import SECTIONS, Section
+from rnnedge_device.runner.supervision import Supervision
 from rnnedge_device.sources import device_of
 from rnnedge_device.sources.camera_spec import public_name
 
@@ -26,11 +28,8 @@ class RunnerOptions(Options):
     """The section `[runner]`: what holds for all cameras.
 
     Args:
-        restart_budget, restart_window_s: so many restarts of a camera in so many seconds; one more and it gives up.
-        backoff_s, backoff_most_s: the first wait before a restart, and the longest.
-        hang_s: without a frame for so long, a camera hangs.
-        open_s: how long opening one may take.
-        black_s, frozen_s: how long its picture may be black or stand still to the bit; 0 for as long as it likes.
+        restart_budget, restart_window_s, backoff_s, backoff_most_s, hang_s, open_s, black_s, frozen_s: see
+            `Supervision`.
         degrade: step model rates down while the machine does not keep up.
         watch_bundles: swap a bundle in when its file is replaced.
         require_signature: a public key (PEM); only bundles that it signed are run.
@@ -41,20 +40,25 @@ class RunnerOptions(Options):
         drain_s: how long sinks may take to deliver at the end.
     """
 
-    restart_budget: Annotated[int, Field(ge=0, le=1_000_000)] = 10
-    restart_window_s: Seconds = 600.0
-    backoff_s: Seconds = 0.5
-    backoff_most_s: Seconds = 30.0
-    hang_s: Seconds = 10.0
-    open_s: Seconds = 20.0
-    black_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
-    frozen_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    restart_budget: Annotated[int, Field(ge=0, le=1_000_000)] = Supervision.restart_budget
+    restart_window_s: Seconds = Supervision.restart_window_s
+    backoff_s: Seconds = Supervision.backoff_s
+    backoff_most_s: Seconds = Supervision.backoff_most_s
+    hang_s: Seconds = Supervision.hang_s
+    open_s: Seconds = Supervision.open_s
+    black_s: Annotated[float, Field(ge=0, le=86_400)] = Supervision.black_s
+    frozen_s: Annotated[float, Field(ge=0, le=86_400)] = Supervision.frozen_s
     degrade: bool = True
     watch_bundles: bool = True
     require_signature: str | None = None
     state: str | None = None
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     drain_s: Seconds = 10.0
+
+    @property
+    def supervision(self) -> Supervision:
+        """What of this is about watching a camera."""
+        return Supervision(**{field.name: getattr(self, field.name) for field in fields(Supervision)})
 
 
 class CameraOptions(Options):

@@ -87,6 +87,11 @@ class Mailbox:
                 self._changed.notify()
         return item
 
+    @property
+    def waiting(self) -> bool:
+        """Is there anything to take?"""
+        return bool(self._items)
+
     def close(self) -> None:
         """Take no further frame, and drop those that wait: who stops does not want them."""
         with self._changed:

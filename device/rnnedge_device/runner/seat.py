@@ -11,6 +11,7 @@ from rnnedge_device.caption_stream import CaptionPrediction
 from rnnedge_device.models import form_of, rate_of
 from rnnedge_device.runner.camera_status import CameraStatus
 from rnnedge_device.runner.capture import Capture
+from rnnedge_device.runner.config import CameraOptions
 from rnnedge_device.runner.mailbox import End, Interruption, Item
 from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.status import RunnerStatus
@@ -24,6 +25,7 @@ class Seat:
     """A camera at an inference thread. All but the orders is for that thread alone.
 
     Args:
+        options: of the camera.
         capture: where its frames come from.
         deployment: of its bundle; `make` opens a stream through a model that comes in its place.
         answers: through the model that runs.
@@ -33,6 +35,7 @@ class Seat:
 
     def __init__(
         self,
+        options: CameraOptions,
         capture: Capture,
         deployment: Deployment[Model],
         answers: Answers,
@@ -41,13 +44,14 @@ class Seat:
         status: CameraStatus,
         whole: RunnerStatus,
     ) -> None:
-        self.name, self.capture, self.deployment = capture.options.name, capture, deployment
+        self.options, self.name = options, options.name
+        self.capture, self.deployment = capture, deployment
         self._answers, self._make = answers, make
         self._outlets, self.status, self._whole = outlets, status, whole
         self.over = False
         self._reset = ""  # what the next frame is told
         self._level = 0  # how many times the rate is halved
-        self._rate = capture.options.rate or 0.0  # what the next frame is told; 0: nothing new
+        self._rate = options.rate or 0.0  # what the next frame is told; 0: nothing new
         self._failed = False
         self._last_ms = 0.0
 
@@ -70,7 +74,7 @@ class Seat:
     @property
     def wanted(self) -> float | None:
         """Model steps a second that config and bundle ask for, or that the camera gives; None if nobody says."""
-        wishes = (self.capture.options.rate, rate_of(self.deployment.active.model))
+        wishes = (self.options.rate, rate_of(self.deployment.active.model))
         found = [wish for wish in wishes if wish]
         return min(found) if found else self.capture.fps or None
 
@@ -134,7 +138,7 @@ class Seat:
         after = self._make(change.loaded.model)
         carried = carry(before, after)
         self._answers.switch(after)
-        if self._level or self.capture.options.rate:
+        if self._level or self.options.rate:
             self._rate = (self.wanted or 0.0) / 2**self._level
         self.describe()
         self.deployment.done(change, carried)

@@ -34,7 +34,7 @@ class Surroundings:
 
     def watch(self, seats: Mapping[str, Seat]) -> None:
         """These are the cameras from now on."""
-        self._watches = {name: FileWatch(Path(seat.capture.options.bundle)) for name, seat in seats.items()}
+        self._watches = {name: FileWatch(Path(seat.options.bundle)) for name, seat in seats.items()}
 
     def look(self, seats: Mapping[str, Seat], options: RunnerOptions) -> None:
         """Say what is hot, swap in what was replaced, keep a copy of what has proved itself."""
@@ -66,4 +66,4 @@ class Surroundings:
             bundle = seat.deployment.active.bundle
             if self._kept.get(name) != bundle.sha256 and seat.deployment.state == "steady":
                 self._kept[name] = bundle.sha256
-                last_good.keep(seat.capture.options.bundle, bundle)
+                last_good.keep(seat.options.bundle, bundle)
