@@ -108,8 +108,8 @@ def run(
     if print_unit:
         from rnnedge_device.service.unit import unit_of
 
-        named = sources if config is None else _runner_command().sources_of(config)
-        click.echo(unit_of(click.get_current_context().obj, named), nl=False)
+        named, files = (sources, ()) if config is None else _runner_command().named_in(config)
+        click.echo(unit_of(click.get_current_context().obj, named, files), nl=False)
         return 0
     if config is not None:
         return _run_config(config, check)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rnnedge_device.clips import ClipModel
 
 # The reasons to begin anew after which a fixed camera's room is unknown.
-NEW_ROOM = ("start", "cut", "demand", "swap")
+NEW_ROOM = ("start", "cut", "demand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,12 @@ class ClipStream:
     def take_over(self, old: "ClipStream") -> bool:
         """Go on where the stream of another model stands, as far as the two models agree. `old` ends with it.
 
-        The states go over, bit for bit, if both models have the same ones (names, shapes, dtypes, scales, zero points
-        and reset values), and see the same foreground if any. Then the picks go over as well if the rates are equal,
-        and so do the room, the scene detector and the running events if they have the same parameters and labels.
-        Otherwise this stream begins anew with its first frame, for the reason `swap`. Events that cannot go on end
-        with the old stream's last step; their ends are told with the first step of this one.
+        The room goes over if both models see the same picture. The states go over, bit for bit, if both models have the
+        same ones (names, shapes, dtypes, scales, zero points and reset values), and see the same foreground if any.
+        Then the picks go over as well if the rates are equal, and so do the scene detector and the running events if
+        they have the same parameters and labels. Otherwise this stream begins anew with its first frame, for the
+        reason `swap`. Events that cannot go on end with the old stream's last step; their ends are told with the first
+        step of this one.
 
         Returns:
             Do the states go on?
@@ -152,6 +153,9 @@ class ClipStream:
         ours, theirs = self._model, old._model
         same_picture = ours.preprocess == theirs.preprocess
         self.resets, self._ended = old.resets, old._ended
+        if same_picture:
+            # By itself too: a room is the camera's, whatever the model remembers of what went on in it.
+            self._view = old._view
         # A model that has failed may have left a NaN, which would stay for ever.
         going_on = (
             _state_border(ours.form) == _state_border(theirs.form)
@@ -173,10 +177,8 @@ class ClipStream:
         self._demand, self._reason, self._next_ms = old._demand, old._reason, old._next_ms
         if (ours.clip.rate, ours.clip.max_gap_ms) == (theirs.clip.rate, theirs.clip.max_gap_ms):
             self._picker = old._picker
-        if same_picture:
-            self._view = old._view
-            if ours.clip.scene_cut == theirs.clip.scene_cut:
-                self._detector = old._detector
+        if same_picture and ours.clip.scene_cut == theirs.clip.scene_cut:
+            self._detector = old._detector
         return True
 
     def _begin_on_demand(self) -> list[Event]:

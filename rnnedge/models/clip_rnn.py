@@ -94,6 +94,11 @@ def clip_rnn(
     check_whole("features", features, 0)
     check_whole("place", place, 0)
     check_choice("pool", pool, POOLS)
+    if pool != "average" and (encoder != "cnn" or features):
+        # Not in silence: with features the map is flattened, and other encoders have a pooling of their own.
+        raise InputError(
+            f"pool={pool!r}: is for encoder='cnn' with features=0, not {encoder!r} with {features}"
+        )
     check_choice("first_stride", first_stride, (1, 2))
     if length is not None:
         check_whole("length", length, 1)

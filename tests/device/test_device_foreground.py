@@ -315,3 +315,21 @@ def test_the_room_is_handed_over_with_the_states_or_neither_is(tiny_clips, spec)
         assert np.array_equal(engine.shown, expected(frames)[5:])
     else:
         assert np.array_equal(engine.shown, expected(frames[5:], Room(spec)))
+
+
+def test_the_room_goes_over_without_the_states(tiny_clips):
+    """Of another model that sees the same: its memory begins anew, in a room that is known."""
+    (model, _), (other, engine) = watched(tiny_clips), watched(tiny_clips)
+    state = replace(other.form.states[0], reset=other.form.states[0].reset + 0.25)
+    other.form = replace(other.form, states=(state, *other.form.states[1:]))
+    old, new = model.open_stream(), other.open_stream()
+    frames = film(9)
+    for frame in frames[:5]:
+        old.feed(frame)
+    assert not new.take_over(old)
+    found = [prediction for frame in frames[5:] for prediction in new.feed(frame)]
+    assert found[0].reset == "swap"
+    room = Room(SPEC)
+    expected(frames[:5], room)
+    room.pause()
+    assert np.array_equal(engine.shown, expected(frames[5:], room))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -271,14 +272,27 @@ def test_a_model_that_is_too_slow_gets_a_lower_rate_and_says_so(tmp_path, clip_b
 # --- while it runs -------------------------------------------------------------------------------------
 
 
+def test_cameras_of_one_bundle_share_what_takes_its_place(tmp_path, clip_bundle_path):
+    mine, other = tmp_path / "mine.rnnedge", tmp_path / "other.rnnedge"
+    shutil.copy(clip_bundle_path, mine)
+    bundle = read_bundle(clip_bundle_path)
+    write_bundle(other, replace(bundle.manifest, created="2025-01-01T00:00:00Z"), bundle.members)
+    text = "".join(camera(name, "live:synthetic:16x16@30", mine) for name in ("door", "hall"))
+    with Running(tmp_path / "a.toml", text) as running:
+        os.replace(other, mine)
+        for name in ("door", "hall"):
+            running.wait_for(lambda name=name: "swapped" in running.health(name))
+        door, hall = (running.runner._seats[name].deployment.active for name in ("door", "hall"))
+    assert door.bundle.sha256 == read_bundle(mine).sha256
+    assert door.model is hall.model
+
+
 def test_another_bundle_takes_over_between_two_frames(tmp_path, clip_bundle_path):
     """Replaced by a good one, by garbage, and asked back: the camera never stops, and no frame is answered twice."""
     mine = tmp_path / "mine.rnnedge"
     shutil.copy(clip_bundle_path, mine)
     bundle = read_bundle(clip_bundle_path)
     other = tmp_path / "other.rnnedge"
-    from dataclasses import replace
-
     write_bundle(other, replace(bundle.manifest, created="2025-01-01T00:00:00Z"), bundle.members)
     with Running(tmp_path / "a.toml", camera("door", "live:synthetic:16x16@30", mine)) as running:
         running.wait_for(lambda: running.frames("door") > 5)

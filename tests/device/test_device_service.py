@@ -219,6 +219,24 @@ def test_the_unit_opens_the_devices_of_a_configs_cameras(source, devices, run_cl
     assert (code, again.count("\nDeviceAllow=")) == (0, devices)
 
 
+def test_the_files_of_a_config_are_looked_at(run_cli, tmp_path, monkeypatch, bundle_path):
+    config = tmp_path / "a.toml"
+
+    def unit(bundle):
+        config.write_text(f'[[camera]]\nname = "door"\nsource = "0"\nbundle = "{bundle}"\n')
+        return run_cli("--config", config, "--print-unit")
+
+    monkeypatch.setattr("rnnedge_device.service.unit._PRIVATE", ())
+    code, _, err = unit(tmp_path / "gone.rnnedge")
+    assert (code, "gone.rnnedge': there is no such file" in err) == (2, True)
+    code, out, _ = unit(bundle_path)
+    assert (code, "ProtectHome=yes" in out) == (0, True)
+    # A bundle in somebody's home has to be seen, wherever the config is.
+    monkeypatch.setattr("os.path.isfile", lambda path: True)
+    code, out, _ = unit("/home/pi/a.rnnedge")
+    assert (code, "ProtectHome=read-only" in out) == (0, True)
+
+
 def test_what_a_service_cannot_see_is_refused(bundle_path, run_cli):
     code, _, err = run_cli("/tmp/model.rnnedge", "--source", "0", "--print-unit")
     assert (code, "a /tmp of its own" in err) == (2, True)

@@ -192,6 +192,8 @@ def test_weights_that_do_not_fit_are_one_clear_error(weights, tmp_path):
         ({"units": 0}, ["units=0"]),
         ({"layers": 1.5}, ["layers=1.5"]),
         ({"pool": "max"}, ["pool='max'", "average, both"]),
+        ({"pool": "both", "features": 64}, ["pool='both'", "features=0"]),
+        ({"pool": "both", "encoder": "row_rnn"}, ["pool='both'", "encoder='cnn'"]),
         ({"place": -1}, ["place=-1"]),
         ({"dropout": 1.0}, ["dropout=1.0"]),
         ({"encoder": "resnet"}, ["encoder='resnet'", "row_rnn, cnn, mobilenet_v2"]),

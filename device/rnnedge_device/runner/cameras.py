@@ -1,6 +1,8 @@
 """The cameras of a runner: bundles loaded, sources checked, captures and seats made, grouped by interpreter."""
 
 import os
+import threading
+import weakref
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -39,6 +41,9 @@ class Cameras:
         self._checker = Checker()
         self._groups: dict[tuple[str, str | None, int], tuple[Inference, LoadedBundle[Model]]] = {}
         self._inferences: dict[Seat, Inference] = {}
+        self._preparing = threading.Lock()
+        # As long as a camera holds it, to run it or to go back to it.
+        self._swapped = weakref.WeakValueDictionary[tuple[Inference, str], LoadedBundle[Model]]()
         self._started = set[Inference]()
 
     def make(self, options: CameraOptions, runner: RunnerOptions) -> Seat:
@@ -78,7 +83,7 @@ class Cameras:
             raise InputError(f"{where}: {problem}") from None
         deployment = Deployment(
             loaded,
-            partial(self._prepare, options, runner),
+            partial(self._shared, inference, options, runner),
             lambda kind, detail: self._outlets.health(options.name, kind, detail, capture.now_ms()),
             period_ms=1000 / loaded.model.clip.rate if isinstance(loaded.model, ClipModel) else None,
         )
@@ -147,6 +152,18 @@ class Cameras:
             partial(self._prepare, options, runner),
             lambda kind, detail: self._outlets.health(options.name, kind, detail, 0.0),
         )
+
+    def _shared(
+        self, inference: Inference, options: CameraOptions, runner: RunnerOptions, path: Path
+    ) -> LoadedBundle[Model]:
+        """As `_prepare`, but what another camera of the same thread has loaded from the same bytes is taken."""
+        # One at a time, so that the second camera finds what the first has loaded.
+        with self._preparing:
+            loaded = self._swapped.get((inference, sha256(path.read_bytes()))) if path.is_file() else None
+            if loaded is None:
+                loaded = self._prepare(options, runner, path)
+                self._swapped[inference, loaded.bundle.sha256] = loaded
+        return loaded
 
     def _prepare(self, options: CameraOptions, runner: RunnerOptions, path: Path) -> LoadedBundle[Model]:
         return prepare(

@@ -62,13 +62,17 @@ def check_config(path: str) -> str:
     return f"config {path}: in order; cameras: {names}"
 
 
-def sources_of(path: str) -> list[str]:
-    """The sources that a config names, as it spells them.
+def named_in(path: str) -> tuple[list[str], list[str]]:
+    """The sources that a config names, and the files that it reads: bundles, and the key of their signatures.
 
     Raises:
         InputError: as `load_config`.
     """
-    return [camera.source for camera in load_config(path).camera]
+    config = load_config(path)
+    files = [camera.bundle for camera in config.camera]
+    if config.runner.require_signature:
+        files.append(config.runner.require_signature)
+    return [camera.source for camera in config.camera], files
 
 
 @contextlib.contextmanager

@@ -92,7 +92,12 @@ _DEVICES = {
 }
 
 
-def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "live cameras") -> str:
+def unit_text(
+    arguments: list[str],
+    cameras: str = "v4l2",
+    description: str = "live cameras",
+    files: Iterable[str] = (),
+) -> str:
     """The unit file for `rnnedge-run ARGUMENTS`.
 
     Args:
@@ -100,6 +105,7 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
             working directory of its own.
         cameras: `v4l2` (USB and other video devices), `picamera2`, or `none` (network cameras and files only).
         description: one line.
+        files: further ones that the command reads, such as those that its config names.
 
     Raises:
         InputError: an unknown family of cameras, a description of several lines, or a file in /tmp, which the
@@ -113,13 +119,14 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
     if "\n" in description or not description:
         raise InputError(f"description = {description!r}: must be one line")
     command = [*_program(), *arguments]
-    for word in command:
+    words = [*command, *files]
+    for word in words:
         if word.startswith(_PRIVATE):
             raise InputError(
                 f"{word!r}: the service has a /tmp of its own; put it elsewhere, such as in /etc/rnnedge"
             )
     # A program or a bundle in somebody's home can then be read, and nothing there be written.
-    at_home = any(word.startswith(("/home/", "/root/")) for word in command)
+    at_home = any(word.startswith(("/home/", "/root/")) for word in words)
     allowed = _DEVICES.get(cameras, ())
     return _UNIT.format(
         description=description,
@@ -130,21 +137,27 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
     )
 
 
-def unit_of(command_line: list[str], sources: Iterable[str]) -> str:
+def unit_of(command_line: list[str], sources: Iterable[str], files: Iterable[str] = ()) -> str:
     """The unit for a command line of `rnnedge-run` that has `--print-unit` in it.
 
     Files that are there get their absolute names.
 
     Args:
         sources: the cameras, of the command line or of its config; they decide which devices the service may use.
+        files: that a config names. A relative one is looked for in the service's own folder, and not here.
 
     Raises:
-        InputError: as `unit_text`.
+        InputError: as `unit_text`; an absolute file that is not there.
     """
     words = [word for word in command_line if word != "--print-unit"]
     absolute = [os.path.abspath(word) if os.path.exists(word) else word for word in words]
+    named = [file for file in files if os.path.isabs(file)]
+    for file in named:
+        if not os.path.isfile(file):
+            raise InputError(f"{file!r}: there is no such file")
     specs = [CameraSpec.parse(source) for source in sources]
-    return unit_text(absolute, "picamera2" if any(spec and spec.picamera for spec in specs) else "v4l2")
+    cameras = "picamera2" if any(spec and spec.picamera for spec in specs) else "v4l2"
+    return unit_text(absolute, cameras, files=named)
 
 
 def _program() -> list[str]:
