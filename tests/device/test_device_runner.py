@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from running import Running, camera
-from sink_parts import event, wait_until
+from sink_parts import event, free_port, wait_until
 from tiny_clips import write_film
 from watching import watch
 
@@ -151,12 +152,39 @@ def test_the_annotated_frames_as_a_film(tmp_path, clip, bundle_path):
     seen = tmp_path / "seen.mp4"
     with Running(tmp_path / "a.toml", camera("desk", clip, bundle_path, save=f"'{seen}'")) as running:
         assert running.join() == 0
-    film = cv2.VideoCapture(str(seen))
+    film = cv2.VideoCapture(str(tmp_path / "seen-000001.mp4"))
     status = running.runner.status.snapshot()["sinks"]["save-desk"]
     assert (
         status["sent"] + status["lost"] == 24
     )  # lost: the encoder did not keep up with a file that is not hurried
     assert (film.get(cv2.CAP_PROP_FPS), film.get(cv2.CAP_PROP_FRAME_COUNT)) == (12, status["sent"])
+
+
+def test_a_film_has_its_parts_even_after_a_crash(tmp_path, bundle_path):
+    """A part each second of the source's time. The runner is killed; the next one goes on behind what is there."""
+    path, seen = tmp_path / "a.toml", tmp_path / "seen.avi"
+    path.write_text(
+        camera("desk", "live:synthetic:64x48@30", bundle_path, save=f"'{seen}'", save_minutes=1 / 60)
+    )
+
+    def parts():
+        return sorted(tmp_path.glob("seen-*.avi"))
+
+    for count in (1, 2):
+        process = subprocess.Popen([sys.executable, "-m", "rnnedge_device", "--config", path])
+        try:
+            wait_until(lambda count=count: len(parts()) >= count, "parts are there")
+        finally:
+            process.kill()
+            process.wait()
+    names = [f"seen-{number:06d}.avi" for number in range(1, len(parts()) + 1)]
+    assert [part.name for part in parts()] == names
+    for part in parts():
+        film = cv2.VideoCapture(str(part))
+        assert film.get(cv2.CAP_PROP_FRAME_COUNT) >= 1
+        assert film.read()[0]
+    # What a killed one left is gone with the next start.
+    assert len(list(tmp_path.glob(".seen-*"))) <= 1
 
 
 # --- threads -------------------------------------------------------------------------------------------
@@ -285,6 +313,41 @@ def test_cameras_of_one_bundle_share_what_takes_its_place(tmp_path, clip_bundle_
         door, hall = (running.runner._seats[name].deployment.active for name in ("door", "hall"))
     assert door.bundle.sha256 == read_bundle(mine).sha256
     assert door.model is hall.model
+
+
+def test_the_web_view_changes_with_the_config(tmp_path, bundle_path):
+    httpx = pytest.importorskip("httpx")
+    first, second = free_port(), free_port()
+    desk = camera("desk", "live:synthetic:16x16@30", bundle_path)
+
+    def answers(port):
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=20).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def change(running, web):
+        (tmp_path / "a.toml").write_text(desk + web)
+        running.runner.reload()
+
+    with Running(tmp_path / "a.toml", f"{desk}[web]\nport = {first}\n") as running:
+        running.wait_for(lambda: answers(first))
+        change(running, f"[web]\nport = {second}\n")
+        running.wait_for(lambda: answers(second))
+        assert not answers(first)
+        with socket.create_server(("127.0.0.1", first)):
+            # Somebody else has that port: the view stays where it was.
+            change(running, f"[web]\nport = {first}\nmax_fps = 2.0\n")
+            running.wait_for(lambda: running.runner.config.sections["web"].port == first)
+            running.wait_for(lambda: answers(second))
+        change(running, "")
+        running.wait_for(lambda: not answers(second))
+        assert "web" not in running.runner.status.sinks
+        change(running, f"[web]\nport = {second}\n")
+        running.wait_for(lambda: answers(second))
+        frames = running.frames("desk")
+        running.wait_for(lambda: running.frames("desk") > frames)
+    assert running.health() == []
 
 
 def test_another_bundle_takes_over_between_two_frames(tmp_path, clip_bundle_path):

@@ -72,7 +72,8 @@ class CameraOptions(Options):
         roi: `[x0, y0, x1, y1]`, the part of the picture that the model sees, in shares of its width and height.
         rate: model steps a second at most; None for the bundle's, or as many as come.
         record: a file for the raw frames, for `replay:FILE`.
-        save: a file for the annotated frames, `.mp4` or `.avi`, whole at the end.
+        save: files for the annotated frames, `.mp4` or `.avi`: of `NAME.mp4` the parts `NAME-000001.mp4`, …
+        save_minutes: of a part, which is there to be played when it is over.
     """
 
     name: str
@@ -83,6 +84,7 @@ class CameraOptions(Options):
     rate: Annotated[float, Field(gt=0, le=1000)] | None = None
     record: Annotated[str, Field(min_length=1)] | None = None
     save: Annotated[str, Field(pattern=r"\.(mp4|avi)$")] | None = None
+    save_minutes: Annotated[float, Field(gt=0, le=1440)] = 10.0
 
     @field_validator("name")
     @classmethod

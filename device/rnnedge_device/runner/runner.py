@@ -1,6 +1,5 @@
 """A runner from config to exit code: cameras, sinks and web view started, watched, reloaded and drained."""
 
-import contextlib
 import logging
 import secrets
 import sys
@@ -9,7 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -18,10 +16,10 @@ from rnnedge_device.runner.cameras import Cameras
 from rnnedge_device.runner.config import Config, load_config
 from rnnedge_device.runner.outlets import Outlets
 from rnnedge_device.runner.seat import Seat
-from rnnedge_device.runner.sections import SECTIONS
 from rnnedge_device.runner.sinks import ConfiguredSinks
 from rnnedge_device.runner.status import RunnerStatus
 from rnnedge_device.runner.surroundings import Surroundings
+from rnnedge_device.runner.web_view import ConfiguredWeb
 from rnnedge_device.service import Notifier
 from rnnedge_device.sinks.sink import Sink
 
@@ -62,7 +60,7 @@ class Runner:
         self._seats: dict[str, Seat] = {}
         self._sinks = ConfiguredSinks(lambda camera: self._seats[camera].capture.fps)
         self._extra = dict(extra or {})
-        self._web: Any = None
+        self._web = ConfiguredWeb(self.status, self)
         self._wake = threading.Event()
         self._asked_to_stop = self._asked_to_reload = False
         self._gave_up = False
@@ -70,7 +68,7 @@ class Runner:
             for camera in self.config.camera:
                 self._seats[camera.name] = self._cameras.make(camera, self.config.runner)
             self._sinks.open(self.config)
-            self._open_web()
+            self._web.open(self.config)
         except BaseException:
             self.close(deadline_s=0.5)
             raise
@@ -122,8 +120,7 @@ class Runner:
         try:
             for seat in self._seats.values():
                 self._cameras.start(seat)
-            if self._web is not None:
-                self._web.start()
+            self._web.start()
             self._notifier.ready(self._cameras_line())
             while not self._asked_to_stop and not all(seat.over for seat in self._seats.values()):
                 self._wake.wait(_TICK_S)
@@ -179,25 +176,16 @@ class Runner:
         self._seats = {name: made.get(name) or self._seats[name] for name in after}
         self.config = config
         self._sinks.change(config, self._take_messages)
+        self._web.change(config)
         self._publish()
         for seat in made.values():
             self._cameras.start(seat)
         self._cameras.keep_only(self._seats.values())
 
-    def _open_web(self) -> None:
-        options = self.config.sections.get("web")
-        if options is None:
-            return
-        from rnnedge_device.web.live import LiveView  # needs the extra, as the section does
-
-        view = LiveView()
-        self._extra["web"] = view
-        # Not through `make`: it is a server around a sink, and asks the runner back.
-        self._web = SECTIONS["web"].make(options, view, self.status, self)
-
     def _take_messages(self, sinks: Mapping[str, Sink]) -> None:
         """These of the config, and those of the caller, hear from now on."""
-        self.status.sinks = self._outlets.sinks = {**sinks, **self._extra}
+        web = {"web": self._web.sink} if self._web.sink is not None else {}
+        self.status.sinks = self._outlets.sinks = {**sinks, **web, **self._extra}
 
     def _publish(self) -> None:
         """What there is now, for those who ask."""
@@ -220,7 +208,5 @@ class Runner:
         deadline = time.monotonic() + deadline_s
         self._stop_captures(list(self._seats.values()))
         self._cameras.close(max(1.0, deadline - time.monotonic()))
-        if self._web is not None:
-            with contextlib.suppress(Exception):
-                self._web.stop()
+        self._web.close()
         self._sinks.close(deadline - time.monotonic())

@@ -9,9 +9,10 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.runner.config import Config
 from rnnedge_device.runner.sections import SECTIONS
 from rnnedge_device.sinks.beside import BesideSink
+from rnnedge_device.sinks.film_parts import FilmParts
 from rnnedge_device.sinks.holding import Holding
 from rnnedge_device.sinks.lines import JsonLines
-from rnnedge_device.sinks.pictures import OfCamera, VideoFile
+from rnnedge_device.sinks.pictures import OfCamera
 from rnnedge_device.sinks.recorder import Recorder
 from rnnedge_device.sinks.sink import Sink
 
@@ -88,15 +89,15 @@ def _wanted(config: Config) -> dict[str, Any]:
         if camera.record:
             found[f"record-{camera.name}"] = (camera.name, Recorder, camera.record)
         if camera.save:
-            found[f"save-{camera.name}"] = (camera.name, VideoFile, camera.save)
+            found[f"save-{camera.name}"] = (camera.name, FilmParts, camera.save, camera.save_minutes)
     return found
 
 
 def _made(name: str, made_from: Any, fps: Callable[[str], float]) -> Sink:
     if isinstance(made_from, tuple):
-        camera, kind, path = made_from
+        camera, kind, path, *rest = made_from
         # The rate is known when the first frame is.
-        return OfCamera(camera, lambda: BesideSink(kind(path, fps(camera)), name))
+        return OfCamera(camera, lambda: BesideSink(kind(path, fps(camera), *rest), name))
     if getattr(made_from, "path", None) == "-":
         return BesideSink(JsonLines("-"), name, queued=1000)
     sink: Sink = SECTIONS[name.partition("-")[0]].make(made_from, name)
