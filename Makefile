@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-faults test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,9 @@ test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, 
 test-faults: $(VENV)/dev.stamp  ## faults at full length: servers away for a minute, 10,000 damaged pictures
 	RNNEDGE_AWAY_S=60 RNNEDGE_DAMAGED=10000 $(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS) \
 	tests/device/test_device_runner_outage.py tests/device/test_device_live_sources.py::test_damaged_pictures_are_passed_over
+
+test-systemd: $(VENV)/dev.stamp  ## the unit under a systemd that is process 1, in a container; as root
+	RNNEDGE_SYSTEMD=1 $(BIN)/python -m pytest -q tests/device/test_device_systemd.py $(PYTEST_ARGS)
 
 test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated models; SEED=n for others
 	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \

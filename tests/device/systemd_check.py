@@ -20,7 +20,7 @@ def shown(name: str) -> str:
     return systemctl("show", "rnnedge", "--value", "--property", name)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 120) -> bool:
+def wait_for(what: Callable[[], Any], seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while not what():
         if time.monotonic() > until:
@@ -51,6 +51,8 @@ def restarted_by(name: str, act: Callable[[int], None]) -> None:
 def main() -> None:
     systemctl("start", "rnnedge")
     found["ready"], found["status"] = goes_on(), shown("StatusText")
+    if not found["ready"]:
+        return
     pid = shown("MainPID")
     status = Path(f"/proc/{pid}/status").read_text()
     found["user"] = int(next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1])

@@ -229,11 +229,17 @@ def test_the_files_of_a_config_are_looked_at(run_cli, tmp_path, monkeypatch, bun
     monkeypatch.setattr("rnnedge_device.service.unit._PRIVATE", ())
     code, _, err = unit(tmp_path / "gone.rnnedge")
     assert (code, "gone.rnnedge': there is no such file" in err) == (2, True)
+    (tmp_path / "python").symlink_to("/home/pi/.pyenv/bin/python3.11")
+    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
     code, out, _ = unit(bundle_path)
     assert (code, "ProtectHome=yes" in out) == (0, True)
     # A bundle in somebody's home has to be seen, wherever the config is.
     monkeypatch.setattr("os.path.isfile", lambda path: True)
     code, out, _ = unit("/home/pi/a.rnnedge")
+    assert (code, "ProtectHome=read-only" in out) == (0, True)
+    # So has an interpreter that a virtual environment only links to.
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    code, out, _ = unit(bundle_path)
     assert (code, "ProtectHome=read-only" in out) == (0, True)
 
 

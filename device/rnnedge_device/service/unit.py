@@ -125,8 +125,11 @@ def unit_text(
             raise InputError(
                 f"{word!r}: the service has a /tmp of its own; put it elsewhere, such as in /etc/rnnedge"
             )
-    # A program or a bundle in somebody's home can then be read, and nothing there be written.
-    at_home = any(word.startswith(("/home/", "/root/")) for word in words)
+    # A program or a bundle in somebody's home can then be read, and nothing there be written. The interpreter may be
+    # there too, behind a link of a virtual environment.
+    at_home = any(
+        word.startswith(("/home/", "/root/")) for word in (*words, os.path.realpath(sys.executable))
+    )
     allowed = _DEVICES.get(cameras, ())
     return _UNIT.format(
         description=description,
