@@ -1,9 +1,10 @@
 """From a source's frames to what is said about them: one path for files and for cameras."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from rnnedge_device.caption_stream import CaptionStream
+from rnnedge_device.caption_stream import CaptionPrediction, CaptionStream
 from rnnedge_device.caption_writer import CaptionWriter
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.classify import Classifier, Prediction
@@ -43,6 +44,9 @@ class Answers:
         predictions: Sequence[Prediction] = self.fed.feed(frame)
         found = []
         for prediction in predictions:
+            if isinstance(prediction, CaptionPrediction) and prediction.begun is not None:
+                # A part of the frame from here on, for its recording.
+                frame = replace(frame, caption=prediction.begun)
             self._latest = frame, prediction
             found += self._said(lines_about(frame, prediction, self._task))
         if not predictions:

@@ -40,6 +40,7 @@ class CaptionPrediction(Prediction):
         writing: is it a caption that still grows?
         room: how many characters a caption of the greatest length has in the mean.
         finished: the caption that became whole with this frame, perhaps an earlier frame's; or None.
+        begun: of a live source, why a caption of this frame is being written; "" where none is.
     """
 
     source: str = ""
@@ -47,6 +48,7 @@ class CaptionPrediction(Prediction):
     writing: bool = False
     room: int = 0
     finished: Finished | None = field(default=None)
+    begun: str | None = None
 
 
 class CaptionStream:
@@ -58,7 +60,8 @@ class CaptionStream:
 
     A live source does not wait: a caption is written beside it, and what falls due meanwhile is the frame that is
     newest when the writer is free. Any other source waits for each caption, so that equal files give equal
-    captions of equal frames, however fast the machine.
+    captions of equal frames, however fast the machine. Of frames of a recorded live source those get a caption that
+    got one then.
 
     Args:
         writer: shared with the streams of other sources.
@@ -105,13 +108,17 @@ class CaptionStream:
         if self._detector:
             pixels = self._writer.captioner.preprocess.pixels(frame.image)
             self._cut |= self._detector.cut(pixels)
-        finished, reason = self._collected(), self._reason(frame)
-        if reason and not self._source.live:
-            self._writer.write(self._begin(frame, reason, pixels))
-            finished = self._collected()
-        elif reason and self._writer.turn_of(self):
-            self._writer.start(self, self._begin(frame, reason, pixels))
-        return [self._prediction(finished)]
+        finished = self._collected()
+        reason = self._reason(frame) if frame.caption is None else frame.caption
+        if not self._source.live:
+            if reason:
+                self._writer.write(self._begin(frame, reason, pixels))
+                finished = self._collected()
+            return [self._prediction(finished)]
+        begun = reason if reason and self._writer.turn_of(self) else ""
+        if begun:
+            self._writer.start(self, self._begin(frame, begun, pixels))
+        return [self._prediction(finished, begun)]
 
     def finish(self) -> list[CaptionPrediction]:
         """The source has ended: the caption being written, if nobody stopped the source.
@@ -151,7 +158,7 @@ class CaptionStream:
         self._last = finished or self._last
         return finished
 
-    def _prediction(self, finished: Finished | None) -> CaptionPrediction:
+    def _prediction(self, finished: Finished | None, begun: str | None = None) -> CaptionPrediction:
         last, words = self._last, self._writing.words if self._writing else ()
         growing = bool(words)
         if not growing and last:
@@ -169,6 +176,7 @@ class CaptionStream:
             growing,
             self._room,
             finished,
+            begun,
         )
 
 

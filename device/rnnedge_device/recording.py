@@ -28,6 +28,7 @@ def write_frame(stream: BinaryIO, frame: Frame) -> None:
     about: dict[str, Any] = {"frame": frame.index, "ts_ms": frame.ts_ms, "shape": list(frame.image.shape)}
     about |= {"reset": frame.reset} if frame.reset else {}
     about |= {"rate": frame.rate} if frame.rate else {}
+    about |= {} if frame.caption is None else {"caption": frame.caption}
     stream.write(_line(about))
     stream.write(np.ascontiguousarray(frame.image).data)
 
@@ -61,6 +62,7 @@ def read_frames(stream: BinaryIO, name: str) -> Iterator[Frame]:
             shape = tuple(int(side) for side in about["shape"])
             index, ts_ms = int(about["frame"]), float(about["ts_ms"])
             reset, rate = str(about.get("reset", "")), float(about.get("rate", 0.0))
+            caption = None if about.get("caption") is None else str(about["caption"])
         except (KeyError, TypeError, ValueError):
             raise SourceError(f"source {name!r}: the recording is damaged: {line[:80]!r}") from None
         size = int(np.prod(shape, dtype=object))
@@ -69,7 +71,14 @@ def read_frames(stream: BinaryIO, name: str) -> Iterator[Frame]:
         data = stream.read(size)
         if len(data) < size:
             raise EOFError
-        yield Frame(np.frombuffer(data, np.uint8).reshape(shape), index, ts_ms, reset=reset, rate=rate)
+        yield Frame(
+            np.frombuffer(data, np.uint8).reshape(shape),
+            index,
+            ts_ms,
+            reset=reset,
+            rate=rate,
+            caption=caption,
+        )
 
 
 def _line(about: dict[str, Any]) -> bytes:

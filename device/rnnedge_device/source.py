@@ -22,6 +22,8 @@ class Frame:
         taken_s: when it was captured, by `time.monotonic`; 0 where it was not captured just now.
         reset: why the model has to begin anew with it, such as `lost`; "" where it follows the frame before it.
         rate: model steps a second from this frame on; 0 leaves the rate as it is.
+        caption: why it got a caption, "" where it got none; None where that is still to be decided. Of a live source
+            it depends on how long captions take, so that only a recording knows.
     """
 
     image: NDArray[np.uint8]
@@ -31,6 +33,7 @@ class Frame:
     # What a runner told the model together with the frame. It is part of the frame, so that a recording has it too.
     reset: str = ""
     rate: float = 0.0
+    caption: str | None = None
 
 
 class Source(Closing, ABC):

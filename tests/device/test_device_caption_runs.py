@@ -304,3 +304,23 @@ def test_ctrl_c_in_a_process(caption_bundle_path, tmp_path):
     assert (process.returncode, err) == (130, "")
     assert " captions (1 start" in out.splitlines()[-1]
     assert lines_of((tmp_path / "lines.jsonl").read_text())[0]["reason"] == "start"
+
+
+def test_captions_of_a_live_source_are_replayed(caption_bundle_path, tmp_path, run_cli):
+    """Which frames get one depends on how long captions take; the recording knows. The interval says nothing then."""
+    record, live = tmp_path / "seen.rec", "live:synthetic:64x48@30x90"
+
+    def lines(source, interval_ms, *arguments):
+        out = tmp_path / "lines.jsonl"
+        arguments = ("--interval-ms", interval_ms, "--jsonl", out, *arguments)
+        code, _, err = run_cli(caption_bundle_path, "--source", source, *arguments)
+        assert code == 0, err
+        return [
+            {key: value for key, value in line.items() if not key.endswith("_ms") or key == "ts_ms"}
+            for line in lines_of(out.read_text())
+        ]
+
+    said = lines(live, 100, "--record", record)
+    assert {line["reason"] for line in said} >= {"start", "interval"}
+    for interval_ms in (100, 1, 100_000):
+        assert lines(f"replay:{record}", interval_ms) == said
