@@ -187,6 +187,36 @@ def test_a_film_has_its_parts_even_after_a_crash(tmp_path, bundle_path):
     assert len(list(tmp_path.glob(".seen-*"))) <= 1
 
 
+def test_a_window_that_cannot_be_is_one_message(tmp_path, bundle_path, run_cli, monkeypatch):
+    (tmp_path / "a.toml").write_text(camera("desk", "synthetic:16x16x5", bundle_path, show="true"))
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    code, out, err = run_cli("--config", tmp_path / "a.toml")
+    assert (code, out) == (2, "")
+    assert "camera desk: show: there is no display" in err
+    if not cv2.currentUIFramework():
+        monkeypatch.setenv("DISPLAY", ":1")
+        code, out, err = run_cli("--config", tmp_path / "a.toml")
+        assert (code, out) == (2, "")
+        assert "pip install opencv-python in place of opencv-python-headless" in err
+
+
+@pytest.mark.skipif(
+    not cv2.currentUIFramework() or not os.environ.get("DISPLAY"),
+    reason="no display, or an OpenCV without windows (opencv-python has them, opencv-python-headless has not)",
+)
+def test_a_window_for_each_camera(tmp_path, bundle_path):
+    text = "".join(
+        camera(name, "live:synthetic:64x48@30", bundle_path, show="true") for name in ("door", "hall")
+    )
+    with Running(tmp_path / "a.toml", text) as running:
+        windows = running.runner._sinks.opened["window"]._inner
+        running.wait_for(lambda: windows.status()["sent"] > 20 and len(windows._open) == 2)
+        running.wait_for(lambda: {"door", "hall"} <= {message.camera for message in running.messages})
+    assert running.runner.status.sinks["window"].status()["failing"] is None
+    assert windows._open == {}
+
+
 # --- threads -------------------------------------------------------------------------------------------
 
 

@@ -74,6 +74,7 @@ class CameraOptions(Options):
         record: a file for the raw frames, for `replay:FILE`.
         save: files for the annotated frames, `.mp4` or `.avi`: of `NAME.mp4` the parts `NAME-000001.mp4`, …
         save_minutes: of a part, which is there to be played when it is over.
+        show: its annotated frames in a window.
     """
 
     name: str
@@ -85,6 +86,7 @@ class CameraOptions(Options):
     record: Annotated[str, Field(min_length=1)] | None = None
     save: Annotated[str, Field(pattern=r"\.(mp4|avi)$")] | None = None
     save_minutes: Annotated[float, Field(gt=0, le=1440)] = 10.0
+    show: bool = False
 
     @field_validator("name")
     @classmethod

@@ -15,6 +15,7 @@ from rnnedge_device.sinks.lines import JsonLines
 from rnnedge_device.sinks.pictures import OfCamera
 from rnnedge_device.sinks.recorder import Recorder
 from rnnedge_device.sinks.sink import Sink
+from rnnedge_device.sinks.windows import Windows
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ def _wanted(config: Config) -> dict[str, Any]:
         many = options if isinstance(options, list) else [options]
         for number, one in enumerate(many, start=1):
             found[name if number == 1 else f"{name}-{number}"] = one
+    if showing := frozenset(camera.name for camera in config.camera if camera.show):
+        found["window"] = showing
     for camera in config.camera:
         if camera.record:
             found[f"record-{camera.name}"] = (camera.name, Recorder, camera.record)
@@ -98,6 +101,8 @@ def _made(name: str, made_from: Any, fps: Callable[[str], float]) -> Sink:
         camera, kind, path, *rest = made_from
         # The rate is known when the first frame is.
         return OfCamera(camera, lambda: BesideSink(kind(path, fps(camera), *rest), name))
+    if isinstance(made_from, frozenset):
+        return BesideSink(Windows(made_from), name)
     if getattr(made_from, "path", None) == "-":
         return BesideSink(JsonLines("-"), name, queued=1000)
     sink: Sink = SECTIONS[name.partition("-")[0]].make(made_from, name)

@@ -136,6 +136,25 @@ class Film:
         return OSError(code, os.strerror(code), str(self._path))
 
 
+def check_display(what: str) -> None:
+    """Can windows be opened here? Opens none.
+
+    Args:
+        what: asks for them, for the message.
+
+    Raises:
+        InputError: there is no display, or this OpenCV has no windows.
+    """
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        # Asked before OpenCV is: some of its window back ends end the process.
+        raise InputError(f"{what}: there is no display here (DISPLAY is not set); save or log instead")
+    if not cv2.currentUIFramework():
+        raise InputError(
+            f"{what}: this OpenCV is built without windows; pip install opencv-python in place of "
+            "opencv-python-headless, or save or log instead"
+        )
+
+
 class Window(_PictureSink):
     """A window with the annotated frames; q, Esc or closing it calls `on_quit`.
 
@@ -144,16 +163,8 @@ class Window(_PictureSink):
     """
 
     def __init__(self, title: str, on_quit: Callable[[], None]) -> None:
-        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            # Asked before OpenCV is: some of its window back ends end the process.
-            raise InputError("--show: there is no display here (DISPLAY is not set); use --save or --jsonl")
-        try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL)
-        except cv2.error:
-            raise InputError(
-                "--show: this OpenCV is built without windows; pip install opencv-python in place of "
-                "opencv-python-headless, or use --save or --jsonl"
-            ) from None
+        check_display("--show")
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL)
         self.name, self._title, self._on_quit = "window", title, on_quit
         self._overlay, self._open = Overlay(), True
 
