@@ -276,7 +276,8 @@ def test_ctrl_c_again_ends_a_run_that_hangs(bundle_path):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1)
             break
-    assert process.returncode == 130
+    # One more may come when Python is about to leave and no longer answers for signals; to a shell that is 130, too.
+    assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in process.stderr.read()
     process.stdout.close()
 

@@ -136,22 +136,22 @@ class Film:
         return OSError(code, os.strerror(code), str(self._path))
 
 
-def check_display(what: str) -> None:
+def check_display(what: str, instead: str) -> None:
     """Can windows be opened here? Opens none.
 
     Args:
-        what: asks for them, for the message.
+        what: asks for them; `instead` is what there is without, both for the message.
 
     Raises:
         InputError: there is no display, or this OpenCV has no windows.
     """
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         # Asked before OpenCV is: some of its window back ends end the process.
-        raise InputError(f"{what}: there is no display here (DISPLAY is not set); save or log instead")
+        raise InputError(f"{what}: there is no display here (DISPLAY is not set); use {instead}")
     if not cv2.currentUIFramework():
         raise InputError(
             f"{what}: this OpenCV is built without windows; pip install opencv-python in place of "
-            "opencv-python-headless, or save or log instead"
+            f"opencv-python-headless, or use {instead}"
         )
 
 
@@ -163,7 +163,7 @@ class Window(_PictureSink):
     """
 
     def __init__(self, title: str, on_quit: Callable[[], None]) -> None:
-        check_display("--show")
+        check_display("--show", "--save or --jsonl")
         cv2.namedWindow(title, cv2.WINDOW_NORMAL)
         self.name, self._title, self._on_quit = "window", title, on_quit
         self._overlay, self._open = Overlay(), True

@@ -23,7 +23,7 @@ class Windows(DirectSink):
 
     def __init__(self, cameras: Collection[str]) -> None:
         self.name, self._wanted = "window", set(cameras)
-        check_display(f"camera {', '.join(sorted(cameras))}: show")
+        check_display(f"camera {', '.join(sorted(cameras))}: show", "save, [clips] or [web]")
         self._open: dict[str, Window] = {}
 
     def put(self, message: Message) -> None:

@@ -52,14 +52,14 @@ class OpenCvCapture:
     def read(self) -> tuple[NDArray[np.uint8], float] | None:
         failed = 0
         while failed < self._attempts:
-            begin = time.monotonic()
+            begin, waits = time.monotonic(), _waits()
             grabbed = self._capture.grab()
             taken_s = time.monotonic()
             good, image = self._capture.retrieve() if grabbed else (False, None)
             if good and image is not None and image.size:
                 self.skipped += failed
                 return image, taken_s
-            if grabbed or taken_s - begin > _AT_ONCE_S:
+            if grabbed or (_waits() != waits if waits is not None else taken_s - begin > _AT_ONCE_S):
                 self.skipped += 1 + failed
                 failed = 0
             else:
@@ -68,6 +68,16 @@ class OpenCvCapture:
 
     def close(self) -> None:
         self._capture.release()
+
+
+def _waits() -> int | None:
+    """How often this thread has waited for something. Unlike the time, it does not depend on how busy the machine is.
+    None where the system does not count it."""
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
 
 def check_device(spec: CameraSpec) -> None:
