@@ -57,7 +57,7 @@ def unpack(wheel: Path) -> Iterator[tuple[str, bytes, int]]:
             path = info.filename
             if path.startswith("/") or ".." in path.split("/"):
                 raise InputError(f"wheel {wheel.name}: member {path!r}: must lie inside")
-            data, _, rest = path.partition(".data/")
+            _, _, rest = path.partition(".data/")
             if rest:
                 kind, _, path = rest.partition("/")
                 if kind not in ("purelib", "platlib"):

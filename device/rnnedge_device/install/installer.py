@@ -8,9 +8,9 @@ from rnnedge_device.bundle import Bundle, read_bundle
 from rnnedge_device.choice import AUTO, recall, remember
 from rnnedge_device.errors import BundleError, InputError
 from rnnedge_device.files import sha256
-from rnnedge_device.install.machine import installed, machine
 from rnnedge_device.install.store import BundleStore
 from rnnedge_device.interpreter import runtime_version
+from rnnedge_device.machine import installed, machine
 from rnnedge_device.signature import PublicKey
 from rnnedge_device.swap.checker import Checker
 from rnnedge_device.timing import candidates
