@@ -1,4 +1,4 @@
-"""The package on an emulated arm64 machine: installed by apt, its unit read by systemd, and it computes what x86 does."""
+"""The package on an emulated arm64 machine: installed by apt, its unit read by systemd, the same bits as x86."""
 
 from __future__ import annotations
 
