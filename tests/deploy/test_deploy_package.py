@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,14 @@ def wheels_of(arch: str) -> list[Path]:
         return fetch(ARCHITECTURES[arch])
     except InputError as problem:
         pytest.skip(str(problem))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick() -> Iterator[None]:
+    """Compressed less, which is most of the time that a package takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnedge.deploy.archive._PRESET", 0)
+        yield
 
 
 @pytest.fixture(scope="session")
