@@ -139,7 +139,7 @@ def _copyright(licences: Mapping[str, str], folder: str) -> bytes:
     text = (
         "rnnedge, and the Python packages that it runs on, unchanged but for what a device does not open.\n\n"
         "rnnedge is licensed under the Apache License 2.0; on Debian systems its text is in\n"
-        "/usr/share/common-licenses/Apache-2.0. Copyright: the authors of rnnedge.\n\n"
+        "/usr/share/common-licenses/Apache-2.0.\n\nCopyright: 2026 the authors of rnnedge\n\n"
         f"The packages, with what each says of its licence; the texts lie in {folder}/*.dist-info:\n{packages}\n\n"
         "The bundle in /usr/share/rnnedge belongs to whoever trained it.\n"
     )
