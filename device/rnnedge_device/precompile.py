@@ -41,7 +41,7 @@ def main() -> None:
         except OSError:
             pass  # a full disk, or one that is read only
 
-    SourceFileLoader.set_data = keep  # type: ignore[method-assign]
+    SourceFileLoader.set_data = keep  # type: ignore[assignment,method-assign]
     sys.dont_write_bytecode = False
     for module in _MODULES:
         try:

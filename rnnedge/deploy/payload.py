@@ -47,9 +47,9 @@ class Runtime:
         self.trimmed = Trimmed()
         found: dict[str, tuple[bytes, int]] = {}
         for wheel in wheels:
-            for path, data, mode in unpack(wheel):
+            for path, data in unpack(wheel):
                 if self.trimmed.keeps(path, len(data)):
-                    found[path] = data, mode
+                    found[path] = data, 0o644  # libraries are loaded, none is started
         found |= {path: (data, 0o644) for path, data in _device_part()}
         about = f"Metadata-Version: 2.1\nName: rnnedge\nVersion: {__version__}\n"
         found[f"rnnedge-{__version__}.dist-info/METADATA"] = about.encode(), 0o644

@@ -89,8 +89,6 @@ def here(*words: object, cwd: Path | None = None, **env: str) -> subprocess.Comp
 @pytest.fixture(scope="session")
 def tflite_runtime(machine: Emulated, facts: DebFacts, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder for `PYTHONPATH` in the machine that has tflite-runtime before what is installed."""
-    from rnnedge.deploy.architecture import Architecture
-
     plain = ARCHITECTURES["arm64"]
     folder = tmp_path_factory.mktemp("tflite")
     command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", *plain.pip_options]
@@ -99,8 +97,7 @@ def tflite_runtime(machine: Emulated, facts: DebFacts, tmp_path_factory: pytest.
     )
     if done.returncode != 0:
         pytest.skip(f"tflite-runtime for arm64 cannot be downloaded: {done.stderr.strip()[-200:]}")
-    assert isinstance(plain, Architecture)
-    for path, data, _ in unpack(next(folder.glob("*.whl"))):
+    for path, data in unpack(next(folder.glob("*.whl"))):
         target = machine.shared / "tflite" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -122,6 +119,14 @@ def test_apt_has_installed_a_tested_bundle(machine: Emulated, facts: DebFacts) -
     assert status["runtime"].startswith("ai-edge-litert")
     enabled = machine.run("sh", "-c", "ls /etc/systemd/system/multi-user.target.wants").stdout
     assert "rnnedge.service" in enabled
+
+
+def test_lintian_finds_no_error(emulated: Emulated, facts: DebFacts) -> None:
+    if shutil.which("lintian") is None:
+        pytest.skip("lintian is not installed")
+    words = ["lintian", "--allow-root", "--fail-on", "error", emulated.shared / "rnnedge.deb"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_systemd_takes_the_unit(machine: Emulated) -> None:
