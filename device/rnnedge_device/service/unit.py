@@ -97,6 +97,7 @@ def unit_text(
     cameras: str = "v4l2",
     description: str = "live cameras",
     files: Iterable[str] = (),
+    program: list[str] | None = None,
 ) -> str:
     """The unit file for `rnnedge-run ARGUMENTS`.
 
@@ -106,6 +107,7 @@ def unit_text(
         cameras: `v4l2` (USB and other video devices), `picamera2`, or `none` (network cameras and files only).
         description: one line.
         files: further ones that the command reads, such as those that its config names.
+        program: how `rnnedge-run` is called where the unit is to run; None for how it is called here.
 
     Raises:
         InputError: an unknown family of cameras, a description of several lines, or a file in /tmp, which the
@@ -118,7 +120,7 @@ def unit_text(
         raise InputError(f"cameras = {cameras!r}: must be one of {', '.join((*_DEVICES, 'none'))}")
     if "\n" in description or not description:
         raise InputError(f"description = {description!r}: must be one line")
-    command = [*_program(), *arguments]
+    command = [*(program or _program()), *arguments]
     words = [*command, *files]
     for word in words:
         if word.startswith(_PRIVATE):
