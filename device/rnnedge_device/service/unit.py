@@ -129,9 +129,8 @@ def unit_text(
             )
     # A program or a bundle in somebody's home can then be read, and nothing there be written. The interpreter may be
     # there too, behind a link of a virtual environment.
-    at_home = any(
-        word.startswith(("/home/", "/root/")) for word in (*words, os.path.realpath(sys.executable))
-    )
+    interpreter = [] if program else [os.path.realpath(sys.executable)]
+    at_home = any(word.startswith(("/home/", "/root/")) for word in (*words, *interpreter))
     allowed = _DEVICES.get(cameras, ())
     return _UNIT.format(
         description=description,
