@@ -10,7 +10,7 @@ export type ToWorker =
       kind: "load";
       /** The whole bundle. */
       bytes: ArrayBuffer;
-      /** Base address of the runtime's files, with the slash at its end. */
+      /** Absolute address of the folder with the runtime's files, with the slash at its end. */
       wasm: string;
       /** Threads of the interpreter, where the page is isolated; 1 if not given. */
       threads?: number;
@@ -19,7 +19,9 @@ export type ToWorker =
     }
   | { kind: "frame"; id: number; bitmap: ImageBitmap | VideoFrame; ts_ms: number }
   /** The next frame begins anew. */
-  | { kind: "reset" };
+  | { kind: "reset" }
+  /** The camera has stopped: what ran ends. Answered by `finished`; the next frame begins anew. */
+  | { kind: "finish" };
 
 export type Task = "images" | "clips" | "captions";
 
@@ -40,7 +42,10 @@ export interface EventLine {
   reason?: string;
 }
 
-/** From the worker. */
+/**
+ * From the worker. Each frame is acknowledged at once by one message with its id: its first `answer`, its first
+ * `caption` (which may have no words yet), `skipped`, or a `problem` with that id; then the page may send the next one.
+ */
 export type FromWorker =
   | {
       kind: "loaded";
@@ -87,4 +92,6 @@ export type FromWorker =
   /** This frame gets no answer, or no further one: passed over by the model's rate, or nothing was due. */
   | { kind: "skipped"; id: number }
   /** Something cannot be done; what was loaded before stays loaded. `message` is for the user. */
-  | { kind: "problem"; message: string; detail?: string };
+  | { kind: "problem"; message: string; detail?: string; id?: number }
+  /** The lines about what ended, and a caption that was not whole. */
+  | { kind: "finished"; events: EventLine[] };
