@@ -1,0 +1,54 @@
+"""Trains and quantises a small real bundle of each kind by the repository's own commands: `make_bundles.py OUT`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "train")]
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
+
+from coloured_photos import coloured_photos
+from commands import rnnedge_here
+from drawn_clips import TINY, ramps
+
+ROW = ["train.epochs=3", "quantize.epochs=1"]
+CLIP = [*TINY, "events.tune=true", "quantize.epochs=1"]
+CAPTION = [
+    "data.size=[12, 12]",
+    "caption.length=5",
+    "caption.beam=2",
+    "model.units=16",
+    "model.embedding=12",
+    "model.attention=8",
+    "model.filters=[6, 8]",
+    "train.epochs=14",
+    "train.batch_size=16",
+    "train.learning_rate=0.03",
+    "quantize.batch_size=16",
+]
+
+
+def main(out: Path) -> None:
+    """`row.rnnedge`, `clip.rnnedge` and `caption.rnnedge` in the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        clips, photos = ramps(work / "ramps"), coloured_photos(work / "photos")
+        make("row", "digits-lstm", None, ROW, work, out)
+        make("clip", "videos", f"videos:{clips}", CLIP, work, out)
+        make("caption", "shapes-attention", f"captions:{photos}", CAPTION, work, out)
+
+
+def make(kind: str, recipe: str, data: str | None, settings: list[str], work: Path, out: Path) -> None:
+    run = work / kind
+    changes = [part for setting in settings for part in ("--set", setting)]
+    rnnedge_here("train", recipe, *(("--data", data) if data else ()), "--out", run, *changes, "--json")
+    print(rnnedge_here("quantize", run, "--json").output[-300:])
+    (made,) = [path for path in run.glob("*.rnnedge") if path.name.count(".") == 1]
+    made.rename(out / f"{kind}.rnnedge")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
