@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak android clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -73,6 +73,16 @@ bench-runner: $(VENV)/export.stamp  ## the runner beside the bare interpreter, a
 
 soak: $(VENV)/dev.stamp  ## two cameras, 200,000 frames: memory, threads and descriptors stay as they are
 	RNNEDGE_SOAK=200000 $(BIN)/python -m pytest -q tests/device/test_device_runner_soak.py
+
+android: rnnedge/deploy/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
+
+rnnedge/deploy/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
+		device/android/AndroidManifest.xml device/web/public/icon-192.png
+	@command -v smali >/dev/null || { echo "make android needs smali: apt install libsmali-java"; exit 1; }
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp -r device/android/AndroidManifest.xml device/android/res $(@D)
+	mkdir -p $(@D)/res/drawable && cp device/web/public/icon-192.png $(@D)/res/drawable/icon.png
+	smali assemble --api 24 -o $@ device/android/smali
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

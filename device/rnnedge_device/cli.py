@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from rnnedge_device.errors import InputError, SourceLostError
+from rnnedge_device.phones.command import serve, serving_options
 
 
 @click.command(
@@ -86,6 +87,7 @@ Examples:
     is_flag=True,
     help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
 )
+@serving_options
 def run(
     bundle: str | None,
     sources: tuple[str, ...],
@@ -95,6 +97,10 @@ def run(
     config: str | None,
     check: bool,
     print_unit: bool,
+    serve_web: str | None,
+    listen: str,
+    cert: str | None,
+    key: str | None,
     **options: Any,
 ) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
@@ -104,6 +110,8 @@ def run(
     on, and at once for each such frame of a file.
     """
     # What it takes is imported when it is needed, so that --help and a wrong option answer at once.
+    if serve_web is not None:
+        return serve(serve_web, listen, cert, key)
     if print_unit:
         from rnnedge_device.service.unit import unit_of
 
