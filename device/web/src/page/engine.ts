@@ -1,6 +1,6 @@
 /** The worker that runs the model, as the page sees it. */
 
-import type { FromWorker, ToWorker } from "../protocol";
+import type { EventLine, FromWorker, ToWorker } from "../protocol";
 
 export type Loaded = Extract<FromWorker, { kind: "loaded" }>;
 export type Answer = Extract<FromWorker, { kind: "answer" }>;
@@ -14,6 +14,8 @@ export interface Listener {
   /** The engine has done with a frame, whatever came of it. */
   done(id: number): void;
   problem(message: string, detail?: string): void;
+  /** What still went on when the camera stopped. */
+  finished(lines: EventLine[]): void;
   /** The worker itself died. */
   gone(detail: string): void;
 }
@@ -42,6 +44,11 @@ export class Engine {
   /** The next frame begins anew. */
   reset(): void {
     if (this.worker) this.post({ kind: "reset" }, []);
+  }
+
+  /** The camera has stopped. */
+  finish(): void {
+    if (this.worker) this.post({ kind: "finish" }, []);
   }
 
   private post(message: ToWorker, transfer: Transferable[]): void {
@@ -73,7 +80,10 @@ export class Engine {
       case "skipped":
         return this.listener.done(message.id);
       case "problem":
-        return this.listener.problem(message.message, message.detail);
+        this.listener.problem(message.message, message.detail);
+        return message.id === undefined ? undefined : this.listener.done(message.id);
+      case "finished":
+        return this.listener.finished(message.events);
     }
   }
 }

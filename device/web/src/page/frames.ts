@@ -53,11 +53,6 @@ export class Frames {
     }
   }
 
-  /** The engine could not take a frame: the next one may go. */
-  free(): void {
-    if (this.busy !== null) this.done(this.busy);
-  }
-
   private listen(): void {
     this.handle = this.video.requestVideoFrameCallback((now, metadata) => {
       if (!this.on) return;

@@ -31,6 +31,7 @@ const engine = new Engine({
     bundle = found;
     begin();
     details();
+    $("running").hidden = found.task !== "clips";
     if (!camera.open) enter("ready");
     else enter("live2");
     tell(null);
@@ -57,10 +58,10 @@ const engine = new Engine({
   problem(message, detail) {
     tell(message);
     if (detail) console.warn(detail);
-    frames.free();
     if (!bundle) enter("failed");
     else if (state === "loading") enter(camera.open ? "live2" : "ready");
   },
+  finished: note,
   gone(detail) {
     bundle = null;
     stop();
@@ -160,7 +161,6 @@ async function start(id?: string): Promise<void> {
     tell(reason(problem));
     return;
   }
-  engine.reset(); // other pictures than before
   frames.start();
   enter("live2");
   void stayAwake(true);
@@ -168,11 +168,17 @@ async function start(id?: string): Promise<void> {
 }
 
 function stop(why?: TextKey): void {
-  frames.stop();
+  still();
   camera.stop();
   void stayAwake(false);
   enter("stopped");
   if (why) tell(text(why));
+}
+
+// Another camera is another source: what runs ends, and the next frame begins anew.
+function still(): void {
+  frames.stop();
+  engine.finish();
 }
 
 async function choices(): Promise<void> {
@@ -189,7 +195,7 @@ async function choices(): Promise<void> {
 async function turn(): Promise<void> {
   const all = await camera.list();
   const at = all.findIndex((device) => device.deviceId === camera.id);
-  frames.stop();
+  still();
   // Two cameras look two ways; of more the next is taken.
   camera.facing = camera.facing === "user" ? "environment" : "user";
   await start(all.length === 2 || at < 0 ? (at < 0 ? undefined : all[1 - at]!.deviceId) : all[(at + 1) % all.length]!.deviceId);
@@ -207,7 +213,7 @@ function words(): void {
 $("start").addEventListener("click", () => void (camera.open ? stop() : start()));
 $("turn").addEventListener("click", () => void turn());
 $("camera").addEventListener("change", () => {
-  frames.stop();
+  still();
   void start($<HTMLSelectElement>("camera").value);
 });
 $("reset").addEventListener("click", () => {
