@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "Score a bundle or a model on labelled images, clips or captions.",
     "caption": "Say what photos show.",
     "inspect": "Show what is inside a bundle or a .tflite file.",
+    "deploy": "Put a bundle on a device.",
     "sign": "Sign a bundle, or make a key to sign with.",
     "recipes": "List the recipes, or print one.",
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from rnnedge_device import report_text
 from rnnedge_device.errors import InputError, SourceLostError
 from rnnedge_device.phones.command import serve, serving_options
 
@@ -24,7 +25,8 @@ Examples:
   rnnedge-run digits.rnnedge --source clip.mp4 --save seen.mp4 --json
   rnnedge-run actions.rnnedge --source 0 --source 1 --jsonl -
   rnnedge-run scenes.rnnedge --source 0 --beam 3 --show
-  rnnedge-run digits.rnnedge --selftest
+  rnnedge-run digits.rnnedge --selftest --json
+  rnnedge-run digits.rnnedge --benchmark
   rnnedge-run actions.rnnedge --source 0 --record seen.rec
   rnnedge-run actions.rnnedge --source replay:seen.rec --jsonl -
   rnnedge-run --config door.toml""",
@@ -42,7 +44,11 @@ Examples:
     "synthetic[:WxH[@FPS][xFRAMES]]; live: before a file plays it at its own rate. Several for clips, each with a "
     "state of its own, and captions.",
 )
-@click.option("--form", metavar="F", help="loop, unrolled, step or fused; the bundle's default if not given.")
+@click.option(
+    "--form",
+    metavar="F",
+    help="loop, unrolled, step or fused, or auto for what rnnedge-device chose; the bundle's default if not given.",
+)
 @click.option(
     "--beam", type=click.IntRange(min=1), metavar="N", help="Captions: hypotheses kept; 1 is greedy."
 )
@@ -70,6 +76,7 @@ Examples:
     help="Keep the raw frames and their times, for --source replay:FILE; a further source's in NAME-2, …",
 )
 @click.option("--selftest", is_flag=True, help="First check the bundle's golden inputs on this machine.")
+@click.option("--benchmark", is_flag=True, help="Time every form on this machine, and run nothing.")
 @click.option(
     "--require-signature",
     metavar="KEY.pub",
@@ -93,6 +100,7 @@ def run(
     sources: tuple[str, ...],
     as_json: bool,
     selftest: bool,
+    benchmark: bool,
     require_signature: str | None,
     config: str | None,
     check: bool,
@@ -125,27 +133,37 @@ def run(
     from rnnedge_device.bundle import read_bundle
     from rnnedge_device.signature import PublicKey
 
-    if not sources and not selftest:
-        raise click.UsageError("give --source, --selftest, or both")
+    if benchmark and (sources or selftest):
+        raise click.UsageError("--benchmark runs alone; leave out --source and --selftest")
+    if not sources and not selftest and not benchmark:
+        raise click.UsageError("give --source, --selftest, or both; or --benchmark")
     loaded = read_bundle(bundle, PublicKey.read(require_signature) if require_signature else None)
     from rnnedge_device.models import check_options
     from rnnedge_device.session import run_session
 
+    if benchmark:
+        from rnnedge_device import device_report
+
+        found = device_report.benchmark(loaded, options["form"], options["threads"])
+        click.echo(json.dumps(found) if as_json else "\n".join(report_text.benchmark_lines(found)))
+        return 0
     check_options(loaded, options["form"] if sources else None, options["beam"], options["interval_ms"])
     report: dict[str, Any] = {"bundle": bundle}
     if selftest:
-        from rnnedge_device.selftest import self_test
+        from rnnedge_device.device_report import self_test_report
 
-        report["selftest"] = self_test(loaded, options["form"], options["threads"])
+        report |= self_test_report(loaded, options["form"], options["threads"], alone=not sources)
         if not as_json:
-            _print_selftest(report["selftest"])
+            click.echo("\n".join(report_text.self_test_lines(report)))
         if not report["selftest"]["ok"] or not sources:
             if as_json:
                 click.echo(json.dumps(report))
             return 0 if report["selftest"]["ok"] else 1
 
     def print_summary(summary: dict[str, Any]) -> None:
-        _print_summary({**report, **summary}, as_json, to_stderr=options["jsonl"] == "-")
+        whole = {**report, **summary}
+        text = json.dumps(whole) if as_json else report_text.session_text(whole)
+        click.echo(text, err=options["jsonl"] == "-")
 
     return run_session(
         loaded, sources, print_summary, text=not as_json and options["jsonl"] != "-", **options
@@ -177,43 +195,6 @@ def _run_config(path: str, check: bool) -> int:
         return 0
     code: int = command.run_config(path)
     return code
-
-
-def _print_summary(report: dict[str, Any], as_json: bool, to_stderr: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(report), err=to_stderr)
-        return
-    what = f", {report['steps']} steps" if "steps" in report else ""
-    if "captions" in report:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in report["reasons"].items())
-        what = f", {report['captions']} captions ({reasons or 'none finished'})"
-    click.echo(
-        f"{report['frames']} frames{what} in {report['seconds']:.2f} s ({report['fps']:.1f} fps), "
-        f"{report['dropped']} dropped, {report['skipped']} skipped; {report['form']} on {report['runtime']}: "
-        f"{_timing(report)}",
-        err=to_stderr,
-    )
-
-
-def _timing(report: dict[str, Any]) -> str:
-    latency = report["latency_us"]
-    if latency is None:  # stopped before the first caption
-        return "nothing measured"
-    if "captions" in report:
-        encode, decode = (report[key]["median"] / 1000 for key in ("encode_us", "decode_us"))
-        return f"median {encode:.2f} ms to encode, {decode:.2f} ms to decode"
-    return f"median {latency['median']:.0f} us, p95 {latency['p95']:.0f} us"
-
-
-def _print_selftest(result: dict[str, Any]) -> None:
-    for form in result["forms"]:
-        gap = f"{form['max_lsb']} LSB" if "max_lsb" in form else f"{form['max_abs']:.2g}"
-        click.echo(
-            f"self-test {'passed' if form['ok'] else 'FAILED'}: {form['form']}: {result['images']} images, "
-            f"{form['equal']:.1%} of outputs bit-equal, largest difference {gap} "
-            f"(allowed {form['allowed']:.2g}), {form['agree']:.0%} same label; "
-            f"{result['runtime']} on {result['machine']}"
-        )
 
 
 def main(arguments: list[str] | None = None) -> None:

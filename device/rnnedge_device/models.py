@@ -6,6 +6,7 @@ from typing import Any
 from rnnedge_device.answers import Model
 from rnnedge_device.bundle import Bundle
 from rnnedge_device.captioner import Captioner
+from rnnedge_device.choice import chosen_form
 from rnnedge_device.classify import Classifier
 from rnnedge_device.clips import ClipModel
 from rnnedge_device.errors import InputError
@@ -20,6 +21,7 @@ def check_options(
         InputError: `beam` or `interval_ms` where there are no captions, or `form` where there are.
     """
     task = bundle.manifest.task
+    form = chosen_form(bundle, form)
     if task != "captions":
         for name, value in (("--beam", beam), ("--interval-ms", interval_ms)):
             if value is not None:
@@ -40,13 +42,14 @@ def open_model(
     """Load a bundle into an interpreter.
 
     Args:
-        form: None for the bundle's default.
+        form: None for the bundle's default, `auto` for the one that the installer has chosen on this machine.
         beam, interval_ms: of captions, in place of the bundle's; None for the bundle's.
 
     Raises:
         InputError: no such form, a model the runtime cannot load, or an argument out of range.
     """
     spec = bundle.manifest.caption
+    form = chosen_form(bundle, form)
     if spec is not None:
         given: dict[str, Any] = {"beam": beam, "interval_ms": interval_ms}
         spec = replace(spec, **{name: value for name, value in given.items() if value is not None})

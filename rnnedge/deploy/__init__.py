@@ -1,1 +1,5 @@
-"""Bundles on their way to where they run: a static site, an APK."""
+"""A finished bundle on its way to a device: as a Debian package, and what installs one there."""
+
+from rnnedge.deploy.package import DebFacts, build_deb
+
+__all__ = ["DebFacts", "build_deb"]

@@ -58,8 +58,8 @@ class Keystore:
             with atomic_path(path) as temporary:
                 call(
                     "keytool", "-genkeypair", "-keystore", temporary, "-storetype", "PKCS12", "-alias", _DEBUG_ALIAS,
-                    "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950", "-dname", "CN=Android Debug,O=Android,C=US",
-                    "-storepass:env", _VARIABLE, secrets={_VARIABLE: _DEBUG_PASSWORD},
+                    "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950",
+                    "-dname", "CN=Android Debug,O=Android,C=US", "-storepass:env", _VARIABLE, secrets={_VARIABLE: _DEBUG_PASSWORD},
                 )  # fmt: skip
         return cls(path, _DEBUG_PASSWORD, _DEBUG_ALIAS, debug=True)
 
@@ -72,7 +72,8 @@ class Keystore:
         alias = ["--ks-key-alias", self.alias] if self.alias else []
         call(
             "apksigner", "sign", "--ks", self.path, *alias, "--ks-pass", f"env:{_VARIABLE}", "--min-sdk-version",
-            str(min_sdk), "--v1-signing-enabled", "false", "--in", unsigned, "--out", signed, secrets={_VARIABLE: self.password},
+            str(min_sdk), "--v1-signing-enabled", "false", "--in", unsigned, "--out", signed,
+            secrets={_VARIABLE: self.password},
         )  # fmt: skip
         # apksigner's own name for what nobody here needs.
         signed.with_name(signed.name + ".idsig").unlink(missing_ok=True)

@@ -8,31 +8,33 @@ import shutil
 from pathlib import Path
 
 from rnnedge.deploy.built import built_site
+from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
 
-FACTS, SERVICE_WORKER = "site.json", "sw.js"
+BUNDLE, FACTS, SERVICE_WORKER = "bundle.rnnedge", "site.json", "sw.js"
 
 
 def site_files(bundle: Path) -> dict[str, bytes]:
     """The whole site with a bundle in it, by the paths of its files.
 
-    `site.json` tells the page which bundle is its own; the service worker begins with the list of files and their common
-    version, so that a browser that was here before hears of a change.
+    `site.json` tells the page which bundle is its own; the service worker begins with the list of files and their
+    common version, so that a browser that was here before hears of a change.
 
     Args:
-        bundle: a bundle that has a form for browsers, or can be given one.
+        bundle: any bundle.
 
     Raises:
-        InputError: a bad bundle, one without a form for browsers, or a site that was not built.
+        InputError: a bad bundle, or a site that was not built.
     """
     files = built_site()
-    name, data = _web_bundle(bundle)
-    files[name] = data
+    read_bundle(bundle)
+    data = bundle.read_bytes()
+    files[BUNDLE] = data
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path}\0{len(files[path])}\0".encode() + files[path])
     version = digest.hexdigest()[:16]
-    facts = {"version": version, "bundle": name, "sha256": hashlib.sha256(data).hexdigest()}
+    facts = {"version": version, "bundle": BUNDLE, "sha256": hashlib.sha256(data).hexdigest()}
     listed = sorted({*files, FACTS} - {SERVICE_WORKER})
     files[FACTS] = (json.dumps(facts) + "\n").encode()
     head = f"const SITE = {json.dumps({'version': version, 'files': listed})};\n"
@@ -83,11 +85,3 @@ def write_site(bundle: Path, folder: Path) -> dict[str, bytes]:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
     return files
-
-
-def _web_bundle(bundle: Path) -> tuple[str, bytes]:
-    """The file's name on the site and the bundle's bytes."""
-    from rnnedge_device.bundle import read_bundle
-
-    read_bundle(bundle)
-    return "bundle.rnnedge", bundle.read_bytes()

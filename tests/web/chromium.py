@@ -19,7 +19,7 @@ PATIENCE_S = 60
 
 
 def camera_film(video: Path, out: Path, seconds: float = 4, rate: int = 30) -> Path:
-    """The first seconds of a video in the form that Chromium plays as a camera (Y4M, 640 x 480); it begins anew at the end."""
+    """The first seconds of a video as Chromium plays it for a camera (Y4M, 640 x 480), over and over."""
     command = [
         *("ffmpeg", "-v", "error", "-y", "-i", str(video), "-t", str(seconds), "-r", str(rate)),
         *("-vf", "scale=640:480", "-pix_fmt", "yuv420p", str(out)),
@@ -30,7 +30,7 @@ def camera_film(video: Path, out: Path, seconds: float = 4, rate: int = 30) -> P
 
 @contextmanager
 def chromium(profile: Path, *flags: str, film: Path | None = None, camera: bool = True) -> Iterator[Any]:
-    """A browser. With a film that is its camera; without one a drawn picture is, and with `camera=False` there is none."""
+    """A browser. A film is its camera; without one a drawn picture is, and with `camera=False` there is none."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -62,7 +62,9 @@ def screen(driver: Any, width: int, height: int, dark: bool = False, scale: floa
 
 
 def text(driver: Any, element: str) -> str:
-    return str(driver.execute_script("return document.getElementById(arguments[0])?.textContent ?? ''", element))
+    return str(
+        driver.execute_script("return document.getElementById(arguments[0])?.textContent ?? ''", element)
+    )
 
 
 def shown(driver: Any, element: str) -> bool:

@@ -2,7 +2,6 @@
 
 import datetime
 import ipaddress
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +132,8 @@ def _make(cert: Path, key: Path, names: list[str]) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with atomic_path(key) as temporary:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secret)
+        temporary.touch(mode=0o600, exist_ok=False)
+        temporary.write_bytes(secret)
     with atomic_path(cert) as temporary:
         temporary.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return _fingerprint(made)

@@ -80,10 +80,11 @@ def _say(urls: list[str], authority: str | None, fingerprint: str) -> None:
         click.echo(f"  {url}")
     if authority:
         click.echo(
-            "\nBrowsers give the camera to secure addresses only, so this machine made a certificate of its own; the phone\n"
-            "does not know it and warns. Either go on past the warning (the page works, but not without the network), or\n"
-            f"open {authority} there, install it as a CA certificate (Settings, search for\n"
-            '"CA certificate"), and it is trusted from then on. Compare its SHA-256:\n'
+            "\nBrowsers give the camera to secure addresses only, so this machine made a certificate of its own;\n"
+            "the phone does not know it and warns. Either go on past the warning (the page works, but not without\n"
+            "the network), or "
+            f"open {authority} there, install it as a CA certificate\n"
+            '(Settings, search for "CA certificate"), and it is trusted from then on. Compare its SHA-256:\n'
             f"  {fingerprint}\n"
             "Whoever is in this network may open the page; each phone uses its own camera, no picture comes here."
         )

@@ -64,7 +64,7 @@ class CameraOptions(Options):
         name: letters, digits, `-` and `_`; unique.
         source: as `--source` of `rnnedge-run` takes it.
         bundle: path; cameras of equal bundle and form share one interpreter.
-        form: of the bundle; None for its default.
+        form: of the bundle; None for its default, `auto` for the one that `rnnedge-device install` has chosen.
         roi: `[x0, y0, x1, y1]`, the part of the picture that the model sees, in shares of its width and height.
         rate: model steps a second at most; None for the bundle's, or as many as come.
         record: a file for the raw frames, for `replay:FILE`.

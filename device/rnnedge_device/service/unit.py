@@ -92,7 +92,12 @@ _DEVICES = {
 }
 
 
-def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "live cameras") -> str:
+def unit_text(
+    arguments: list[str],
+    cameras: str = "v4l2",
+    description: str = "live cameras",
+    program: list[str] | None = None,
+) -> str:
     """The unit file for `rnnedge-run ARGUMENTS`.
 
     Args:
@@ -100,6 +105,7 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
             working directory of its own.
         cameras: `v4l2` (USB and other video devices), `picamera2`, or `none` (network cameras and files only).
         description: one line.
+        program: how `rnnedge-run` is called where the unit is to run; None for how it is called here.
 
     Raises:
         InputError: an unknown family of cameras, a description of several lines, or a file in /tmp, which the
@@ -112,7 +118,7 @@ def unit_text(arguments: list[str], cameras: str = "v4l2", description: str = "l
         raise InputError(f"cameras = {cameras!r}: must be one of {', '.join((*_DEVICES, 'none'))}")
     if "\n" in description or not description:
         raise InputError(f"description = {description!r}: must be one line")
-    command = [*_program(), *arguments]
+    command = [*(program or _program()), *arguments]
     for word in command:
         if word.startswith(_PRIVATE):
             raise InputError(

@@ -27,7 +27,7 @@ class Check:
     Args:
         sha256: of the file that was tried.
         selftest: as `self_test` returns it.
-        latency_us: `{"median", "best", "calls"}`, the interpreter's, measured in the trial.
+        latency_us: `{"median", "p95", "best", "calls"}`, the interpreter's, measured in the trial.
     """
 
     sha256: str
