@@ -1,6 +1,5 @@
 """Trains and quantises a small real bundle of each kind by the repository's own commands: `make_bundles.py OUT`."""
 
-import json
 import os
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the Python part computes, for the web engine to be held against: `python tests/web/vectors.py OUT`.
+"""What the Python part computes, for the web engine to be held against.
 
 Each vector is an entry of `vectors.json`; its pictures are R, G, B or grey, and lie in `vectors.bin` at `[offset, shape]`.
 """
@@ -6,7 +6,6 @@ Each vector is an entry of `vectors.json`; its pictures are R, G, B or grey, and
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +58,24 @@ def scene(rng: np.random.Generator, rows: int, columns: int, channels: int = 3) 
     noise = rng.integers(-12, 13, image.shape)
     image = np.clip(image.astype(int) + noise, 0, 255).astype(np.uint8)
     at = rng.integers(0, [max(1, rows // 2), max(1, columns // 2)])
-    cv2.rectangle(image, (int(at[1]), int(at[0])), (columns * 3 // 4, rows * 3 // 4), (250, 30, 90)[:channels], -1)
+    cv2.rectangle(
+        image, (int(at[1]), int(at[0])), (columns * 3 // 4, rows * 3 // 4), (250, 30, 90)[:channels], -1
+    )
     return image[..., 0] if channels == 1 else image
 
 
-SIZES = ((480, 640), (640, 480), (97, 131), (32, 32), (15, 40), (28, 28), (240, 320), (7, 9), (56, 56), (720, 405))
+SIZES = (
+    (480, 640),
+    (640, 480),
+    (97, 131),
+    (32, 32),
+    (15, 40),
+    (28, 28),
+    (240, 320),
+    (7, 9),
+    (56, 56),
+    (720, 405),
+)
 
 
 def preprocessing(vectors: Vectors) -> None:
@@ -91,7 +103,9 @@ def preprocessing(vectors: Vectors) -> None:
 def foregrounds(vectors: Vectors) -> None:
     for drift, learn, detail in ((0.0, 4, 4), (0.5, 3, 2), (0.02, 1, 3)):
         rng = np.random.default_rng(learn)
-        spec = Preprocess((12, 16), equalize=drift == 0.5, foreground=Foreground(learn=learn, detail=detail, drift=drift))
+        spec = Preprocess(
+            (12, 16), equalize=drift == 0.5, foreground=Foreground(learn=learn, detail=detail, drift=drift)
+        )
         view, room, frames, found = spec.view(), scene(rng, 120, 160), [], []
         pauses, resets = [9], [17]
         for number in range(24):
@@ -105,12 +119,21 @@ def foregrounds(vectors: Vectors) -> None:
                 view.reset()
             frames.append(vectors.picture(frame))
             found.append(vectors.keep(view.pixels(frame)))
-        vectors.add("foreground", spec=spec.to_dict(), frames=frames, pixels=found, pauses=pauses, resets=resets)
+        vectors.add(
+            "foreground", spec=spec.to_dict(), frames=frames, pixels=found, pauses=pauses, resets=resets
+        )
 
 
 def scenes(vectors: Vectors) -> None:
     rng = np.random.default_rng(5)
-    for rows, columns, channels in ((32, 32, 1), (96, 96, 3), (12, 12, 3), (20, 14, 1), (28, 28, 1), (16, 16, 3)):
+    for rows, columns, channels in (
+        (32, 32, 1),
+        (96, 96, 3),
+        (12, 12, 3),
+        (20, 14, 1),
+        (28, 28, 1),
+        (16, 16, 3),
+    ):
         detector, frames, cuts, thumbs = SceneDetector(SceneCut(0.06)), [], [], []
         picture = scene(rng, rows, columns, channels).reshape(rows, columns, channels)
         for number in range(12):
@@ -144,7 +167,9 @@ def events(vectors: Vectors) -> None:
     for seed in range(8):
         rng = np.random.default_rng(seed)
         rules = EventRules(
-            smooth_ms=(0.0, 300.0)[seed % 2], min_ms=float(150 * (seed % 3)), refractory_ms=float(400 * (seed % 4 > 1))
+            smooth_ms=(0.0, 300.0)[seed % 2],
+            min_ms=float(150 * (seed % 3)),
+            refractory_ms=float(400 * (seed % 4 > 1)),
         )
         decoder, steps, time = EventDecoder(labels, ("none", "")[seed % 2], rules), [], 0.0
         level = np.zeros(4)
@@ -158,7 +183,15 @@ def events(vectors: Vectors) -> None:
             if reset:
                 decoder.reset()
             found = found + decoder.step(time, scores)
-            steps.append({"ts_ms": time, "scores": scores.tolist(), "reset": reset, "events": found, "running": decoder.running})
+            steps.append(
+                {
+                    "ts_ms": time,
+                    "scores": scores.tolist(),
+                    "reset": reset,
+                    "events": found,
+                    "running": decoder.running,
+                }
+            )
         vectors.add(
             "events",
             labels=labels,
@@ -209,7 +242,17 @@ def searches(vectors: Vectors) -> None:
 
 def numbers(vectors: Vectors) -> None:
     rng = np.random.default_rng(9)
-    values = [*rng.uniform(-2000, 2000, 300).tolist(), 0.0625, 0.1875, -0.0625, 2.5, 1e-9, 33.0625, 1234.0005, 0.5]
+    values = [
+        *rng.uniform(-2000, 2000, 300).tolist(),
+        0.0625,
+        0.1875,
+        -0.0625,
+        2.5,
+        1e-9,
+        33.0625,
+        1234.0005,
+        0.5,
+    ]
     vectors.add("round", values=values, found=[[round(value, 3), round(value, 6)] for value in values])
     for scale, zero in ((0.0039253984577953815, -128), (0.055, -13), (0.5, 0), (0.007, 127)):
         real = rng.normal(0, 30 * scale, 400).astype(np.float32)
@@ -225,16 +268,22 @@ def numbers(vectors: Vectors) -> None:
             back=vectors.keep(tensor.decode(held)),
         )
     image = np.arange(6 * 8 * 2, dtype=np.int8).reshape(6, 8, 2)
-    for steps in ((), (("reshape", (6, 16)),), (("transpose", (1, 0, 2)), ("reshape", (8, 12))), (("transpose", (2, 1, 0)),)):
-        vectors.add("scan", steps=steps, shape=image.shape, image=vectors.keep(image), found=vectors.keep(Scan(steps)(image)))
+    for steps in (
+        (),
+        (("reshape", (6, 16)),),
+        (("transpose", (1, 0, 2)), ("reshape", (8, 12))),
+        (("transpose", (2, 1, 0)),),
+    ):
+        vectors.add(
+            "scan",
+            steps=steps,
+            shape=image.shape,
+            image=vectors.keep(image),
+            found=vectors.keep(Scan(steps)(image)),
+        )
 
 
-def main(out: Path) -> None:
-    vectors = Vectors()
+def add_all(vectors: Vectors) -> None:
+    """Everything but whole bundles."""
     for part in (preprocessing, foregrounds, scenes, rates, events, searches, numbers):
         part(vectors)
-    vectors.write(out)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
