@@ -11,6 +11,19 @@ from rnnedge_device.files import atomic_path
 # Android's convention for keys that prove nothing: every tool knows them.
 _DEBUG_PASSWORD, _DEBUG_ALIAS = "android", "androiddebugkey"
 _VARIABLE = "RNNEDGE_APK_PASSWORD"
+_MAKE = (
+    *("-genkeypair", "-storetype", "PKCS12", "-alias", _DEBUG_ALIAS, "-storepass:env", _VARIABLE),
+    *(
+        "-keyalg",
+        "RSA",
+        "-keysize",
+        "2048",
+        "-validity",
+        "10950",
+        "-dname",
+        "CN=Android Debug,O=Android,C=US",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +69,7 @@ class Keystore:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as temporary:
-                call(
-                    "keytool", "-genkeypair", "-keystore", temporary, "-storetype", "PKCS12", "-alias", _DEBUG_ALIAS,
-                    "-keyalg", "RSA", "-keysize", "2048", "-validity", "10950",
-                    "-dname", "CN=Android Debug,O=Android,C=US", "-storepass:env", _VARIABLE, secrets={_VARIABLE: _DEBUG_PASSWORD},
-                )  # fmt: skip
+                call("keytool", *_MAKE, "-keystore", temporary, secrets={_VARIABLE: _DEBUG_PASSWORD})
         return cls(path, _DEBUG_PASSWORD, _DEBUG_ALIAS, debug=True)
 
     def sign(self, unsigned: Path, signed: Path, min_sdk: int) -> None:
@@ -71,8 +80,8 @@ class Keystore:
         """
         alias = ["--ks-key-alias", self.alias] if self.alias else []
         call(
-            "apksigner", "sign", "--ks", self.path, *alias, "--ks-pass", f"env:{_VARIABLE}", "--min-sdk-version",
-            str(min_sdk), "--v1-signing-enabled", "false", "--in", unsigned, "--out", signed,
+            "apksigner", "sign", "--ks", self.path, *alias, "--ks-pass", f"env:{_VARIABLE}",
+            "--v1-signing-enabled", "false", "--min-sdk-version", str(min_sdk), "--in", unsigned, "--out", signed,
             secrets={_VARIABLE: self.password},
         )  # fmt: skip
         # apksigner's own name for what nobody here needs.

@@ -15,14 +15,14 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 )
-PATIENCE_S = 60
+PATIENCE_S = 240  # a loaded machine is slow, and that is no fault of the page
 
 
-def camera_film(video: Path, out: Path, seconds: float = 4, rate: int = 30) -> Path:
-    """The first seconds of a video as Chromium plays it for a camera (Y4M, 640 x 480), over and over."""
+def camera_film(video: Path, out: Path, seconds: float = 6, size: tuple[int, int] = (640, 480)) -> Path:
+    """The first seconds of a video as Chromium plays it for a camera (Y4M, 30 a second), over and over."""
     command = [
-        *("ffmpeg", "-v", "error", "-y", "-i", str(video), "-t", str(seconds), "-r", str(rate)),
-        *("-vf", "scale=640:480", "-pix_fmt", "yuv420p", str(out)),
+        *("ffmpeg", "-v", "error", "-y", "-i", str(video), "-t", str(seconds), "-r", "30"),
+        *("-vf", f"scale={size[0]}:{size[1]}", "-pix_fmt", "yuv420p", str(out)),
     ]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
     return out

@@ -3,16 +3,18 @@
 import { $, make } from "./elements";
 import { text } from "./texts";
 
-const WINDOW_MS = 3000, TIMES = 150;
+const WINDOW_MS = 3000, LEAST_S = 0.5, TIMES = 150;
 
 /** Counts and times, and shows them. */
 export class Figures {
   private done: number[] = []; // when
+  private since = 0; // the first of all
   private inference: number[] = [];
   private delay: number[] = [];
 
   clear(): void {
     this.done = [];
+    this.since = performance.now();
     this.inference = [];
     this.delay = [];
   }
@@ -20,7 +22,6 @@ export class Figures {
   /** The engine has done with a frame. */
   frame(now: number): void {
     this.done.push(now);
-    while (this.done[0]! < now - WINDOW_MS) this.done.shift();
   }
 
   /** An answer, with the milliseconds of the model and those since the camera saw it. */
@@ -29,14 +30,10 @@ export class Figures {
     keep(this.delay, delay);
   }
 
-  /** Frames a second, 0 before two were done. */
-  get fps(): number {
-    const { length } = this.done;
-    return length < 2 ? 0 : (length - 1) / Math.max(0.001, (this.done[length - 1]! - this.done[0]!) / 1000);
-  }
-
-  show(sent: number, dropped: number): void {
-    figure("fps", this.done.length > 1 ? this.fps.toFixed(1) : null, "");
+  show(now: number, sent: number, dropped: number): void {
+    while (this.done.length && this.done[0]! < now - WINDOW_MS) this.done.shift();
+    const seconds = Math.min(WINDOW_MS, now - this.since) / 1000;
+    figure("fps", sent && seconds >= LEAST_S ? (this.done.length / seconds).toFixed(1) : null, "");
     times("inference", this.inference);
     times("delay", this.delay);
     figure("dropped", sent ? dropped.toLocaleString() : null, text("of", { n: (sent + dropped).toLocaleString() }));

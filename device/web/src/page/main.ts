@@ -92,7 +92,7 @@ function enter(next: State): void {
   start.classList.toggle("main", !camera.open);
   $<HTMLButtonElement>("reset").disabled = bundle === null;
   $("no-picture").hidden = camera.open;
-  set("no-picture", text(bundle ? "pressStart" : next === "loading" ? "loading" : "chooseBundle"));
+  set("no-picture", bundle ? text("pressStart") : next === "failed" ? "" : text(next === "loading" ? "loading" : "chooseBundle"));
 }
 
 function details(): void {
@@ -161,6 +161,7 @@ async function start(id?: string): Promise<void> {
     tell(reason(problem));
     return;
   }
+  figures.clear();
   frames.start();
   enter("live2");
   void stayAwake(true);
@@ -260,7 +261,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   if (document.hidden || state !== "live2") return;
   seen.show();
-  figures.show(frames.sent, frames.dropped);
+  figures.show(performance.now(), frames.sent, frames.dropped);
   if (log.on) record();
 }, SHOW_MS);
 setInterval(() => {
@@ -275,8 +276,13 @@ if (lacks.length) {
   $("old").remove();
   document.querySelector("main")!.hidden = false;
   words();
-  if (!window.isSecureContext) tell(text("insecure"));
-  void own();
-  void choices();
-  void keepOffline();
+  if (window.isSecureContext) {
+    void own();
+    void choices();
+    void keepOffline();
+  } else {
+    // Neither the camera nor what checks a bundle's digests is there.
+    enter("failed");
+    tell(text("insecure"));
+  }
 }

@@ -39,6 +39,7 @@ export class Seen {
   /** A caption's words appear one by one; its score comes with the last. */
   caption(found: Caption): void {
     this.sentence = true;
+    if (!found.words.length && !found.done) return; // the one before stays until there is something new
     this.label = found.words.join(" ") + (found.done ? "" : " …");
     if (!found.done) return;
     this.score = found.score ?? null;
