@@ -35,11 +35,11 @@ def contents(folder):
     }
 
 
-def test_a_site_has_the_page_the_bundle_and_a_worker_that_lists_them(tiny_bundle, tmp_path):
-    done = deploy(tiny_bundle, "--web", tmp_path / "site", "--json")
+def test_a_site_has_the_page_the_bundle_and_a_worker_that_lists_them(bundle_path, tmp_path):
+    done = deploy(bundle_path, "--web", tmp_path / "site", "--json")
     assert done.exit_code == 0, done.output
     files = contents(tmp_path / "site")
-    assert files["bundle.rnnedge"] == tiny_bundle.read_bytes()
+    assert files["bundle.rnnedge"] == bundle_path.read_bytes()
     head, _, rest = files["sw.js"].partition(b"\n")
     listed = json.loads(head.removeprefix(b"const SITE = ").removesuffix(b";"))
     assert rest == SITE["sw.js"]
@@ -48,11 +48,11 @@ def test_a_site_has_the_page_the_bundle_and_a_worker_that_lists_them(tiny_bundle
     assert facts["version"] == listed["version"] == json.loads(done.output)["web"]["version"]
 
 
-def test_a_site_is_replaced_and_its_version_tells_bundles_apart(tiny_bundle, tmp_path):
+def test_a_site_is_replaced_and_its_version_tells_bundles_apart(bundle_path, tmp_path):
     site = tmp_path / "site"
-    first = write_site(tiny_bundle, site)
+    first = write_site(bundle_path, site)
     (site / "left-over.js").write_text("old")
-    again = write_site(tiny_bundle, site)
+    again = write_site(bundle_path, site)
     assert first == again == contents(site)
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
@@ -64,19 +64,19 @@ def test_a_site_is_replaced_and_its_version_tells_bundles_apart(tiny_bundle, tmp
         (lambda path: (path.mkdir(), (path / "thesis.txt").write_text("x")), "has other files in it"),
     ],
 )
-def test_what_is_no_site_is_left_alone(prepare, words, tiny_bundle, tmp_path):
+def test_what_is_no_site_is_left_alone(prepare, words, bundle_path, tmp_path):
     prepare(tmp_path / "site")
     before = sorted(tmp_path.rglob("*"))
-    done = deploy(tiny_bundle, "--web", tmp_path / "site")
+    done = deploy(bundle_path, "--web", tmp_path / "site")
     assert done.exit_code == 2
     assert words in done.output
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_bad_bundle_leaves_the_site_as_it_was(tiny_bundle, tmp_path):
+def test_a_bad_bundle_leaves_the_site_as_it_was(bundle_path, tmp_path):
     site = tmp_path / "site"
-    before = write_site(tiny_bundle, site)
-    (tmp_path / "bad.rnnedge").write_bytes(tiny_bundle.read_bytes()[:-100])
+    before = write_site(bundle_path, site)
+    (tmp_path / "bad.rnnedge").write_bytes(bundle_path.read_bytes()[:-100])
     done = deploy(tmp_path / "bad.rnnedge", "--web", site)
     assert done.exit_code == 2
     assert contents(site) == before
@@ -94,17 +94,17 @@ def test_a_bad_bundle_leaves_the_site_as_it_was(tiny_bundle, tmp_path):
         (["--apk", "a.apk", "--app-name", "\n"], "--app-name"),
     ],
 )
-def test_bad_options_are_one_message(arguments, words, tiny_bundle, tmp_path, monkeypatch):
+def test_bad_options_are_one_message(arguments, words, bundle_path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = deploy(tiny_bundle, *arguments)
+    done = deploy(bundle_path, *arguments)
     assert done.exit_code == 2
     assert words in done.output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_tools_are_named_with_their_packages(tiny_bundle, tmp_path, monkeypatch):
+def test_missing_tools_are_named_with_their_packages(bundle_path, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    done = deploy(tiny_bundle, "--apk", tmp_path / "a.apk")
+    done = deploy(bundle_path, "--apk", tmp_path / "a.apk")
     assert done.exit_code == 2
     assert "apt install" in done.output
     assert {"aapt", "apksigner", "zipalign"} <= set(done.output.split())
