@@ -53,6 +53,16 @@ test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated mo
 	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \
 	$(BIN)/python -m pytest -q tests/device/test_device_malicious.py $(PYTEST_ARGS)
 
+.PHONY: web test-web
+web: device/web/node_modules/.stamp  ## the phone's web app, into rnnedge/deploy/site/; needs Node and npm
+	cd device/web && npm run --silent build
+
+device/web/node_modules/.stamp: device/web/package-lock.json
+	cd device/web && npm ci --silent && touch node_modules/.stamp
+
+test-web: $(VENV)/dev.stamp device/web/node_modules/.stamp  ## the web app beside the Python part, in Chromium; prints how fast
+	$(BIN)/python -m pytest -q -s tests/web $(PYTEST_ARGS)
+
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "train")]
 os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
 
-from coloured_photos import coloured_photos
-from commands import rnnedge_here
-from drawn_clips import TINY, ramps
+from coloured_photos import coloured_photos  # noqa: E402
+from commands import rnnedge_here  # noqa: E402
+from drawn_clips import TINY, ramps  # noqa: E402
 
 ROW = ["train.epochs=3", "quantize.epochs=1"]
 CLIP = [*TINY, "events.tune=true", "quantize.epochs=1"]
