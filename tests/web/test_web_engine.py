@@ -81,7 +81,8 @@ def test_lines_in_the_browser_are_the_python_runners(report: dict[str, Any]) -> 
     for name, one in report["bundles"].items():
         assert not one["apart"], f"{name}: {one['apart']}"
         assert one["lines"] > 50, name
-    assert any(one["events"] for one in report["bundles"].values())
+    if "clip" in report["bundles"]:  # one of ours, see make_bundles.py
+        assert report["bundles"]["clip"]["events"] > 10
 
 
 def test_bad_bundles_are_refused_in_the_browser(report: dict[str, Any]) -> None:

@@ -144,6 +144,10 @@ given("a manifest that contradicts itself or the members is refused", async () =
   const entries = members(plain());
   entries[0].data = new TextEncoder().encode('{"format_version": NaN}');
   expect(await refusal(zip(entries))).toContain("not JSON");
+  for (const twice of ['{"a": {"b": 1}, "c": "}{\\"a\\":", "\\u0061": 2}', '{"x": [{"a": 1, "a": 1}]}']) {
+    entries[0].data = new TextEncoder().encode(twice);
+    expect(await refusal(zip(entries))).toContain("a key is there twice");
+  }
 });
 
 given("a signature is checked against the key that is trusted", async () => {
