@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious test-arm64 lint types bench bench-streaming bench-captions setup bench-runner soak android clean
+.PHONY: demo demo-clips demo-captions test test-malicious test-arm64 lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -56,6 +56,29 @@ test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated mo
 test-arm64: $(VENV)/dev.stamp  ## the Debian package on an emulated arm64 machine, and its installation cut short: minutes
 	RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/arm64 $(PYTEST_ARGS)
 
+.PHONY: web test-web android soak-web
+web: device/web/node_modules/.stamp  ## the phone's web app, into rnnedge/deploy/site/; needs Node and npm
+	cd device/web && npm run --silent build
+
+device/web/node_modules/.stamp: device/web/package-lock.json
+	cd device/web && npm ci --silent && touch node_modules/.stamp
+
+test-web: $(VENV)/dev.stamp web $(if $(shell command -v smali),android)  ## the web app beside the Python part, in Chromium; prints how fast
+	$(BIN)/python -m pytest -q -s tests/web $(PYTEST_ARGS)
+
+android: rnnedge/deploy/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
+
+rnnedge/deploy/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
+		device/android/AndroidManifest.xml device/web/public/icon-192.png
+	@command -v smali >/dev/null || { echo "make android needs smali: apt install libsmali-java"; exit 1; }
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp -r device/android/AndroidManifest.xml device/android/res $(@D)
+	mkdir -p $(@D)/res/drawable && cp device/web/public/icon-192.png $(@D)/res/drawable/icon.png
+	smali assemble --api 24 -o $@ device/android/smali
+
+soak-web: $(VENV)/dev.stamp web  ## the page live for twenty minutes: its memory stays as it is; MINUTES=n for others
+	RNNEDGE_SOAK_WEB=$(or $(MINUTES),20) $(BIN)/python -m pytest -q -s tests/web/test_page_soak.py
+
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,16 +99,6 @@ bench-runner: $(VENV)/export.stamp  ## the runner beside the bare interpreter, a
 
 soak: $(VENV)/dev.stamp  ## two cameras, 200,000 frames: memory, threads and descriptors stay as they are
 	RNNEDGE_SOAK=200000 $(BIN)/python -m pytest -q tests/device/test_device_runner_soak.py
-
-android: rnnedge/deploy/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
-
-rnnedge/deploy/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
-		device/android/AndroidManifest.xml device/web/public/icon-192.png
-	@command -v smali >/dev/null || { echo "make android needs smali: apt install libsmali-java"; exit 1; }
-	rm -rf $(@D) && mkdir -p $(@D)
-	cp -r device/android/AndroidManifest.xml device/android/res $(@D)
-	mkdir -p $(@D)/res/drawable && cp device/web/public/icon-192.png $(@D)/res/drawable/icon.png
-	smali assemble --api 24 -o $@ device/android/smali
 
 clean:
 	rm -rf $(VENV) $(TFLITE_VENV) $(BENCH_VENV) runs build .pytest_cache .mypy_cache .ruff_cache

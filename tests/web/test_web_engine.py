@@ -46,11 +46,12 @@ def print_report(found: dict[str, Any]) -> None:
     print(f"\n{found['agent']}")
     for name, one in found["bundles"].items():
         print(
-            f"{name}: {one['loaded']['form']} on {one['loaded']['runtime']}: {one['differ']} of {one['values']} outputs "
-            f"differ from Python's (at most by {one['most']:.3g}), {one['sameTop1']} of {one['answers']} answers the same; "
-            f"{one['lines']} lines, {one['events']} of them events, "
-            f"{one['apart'] or 'all the same'}; median {one['median_ms']:.3f} ms, p95 {one['p95_ms']:.3f} ms in the "
-            f"interpreter, {one['round_ms']:.2f} ms from page to page"
+            f"{name}: {one['loaded']['form']} on {one['loaded']['runtime']}\n"
+            f"  {one['differ']} of {one['values']} outputs differ from Python's, at most by {one['most']:.3g}; "
+            f"{one['sameTop1']} of {one['answers']} answers are the same\n"
+            f"  {one['lines']} lines, {one['events']} of them events: {one['apart'] or 'all the same'}\n"
+            f"  interpreter: median {one['median_ms']:.3f} ms, p95 {one['p95_ms']:.3f} ms; page to worker and back, "
+            f"preprocessing included: {one['round_ms']:.2f} ms"
         )
 
 
@@ -80,7 +81,8 @@ def test_lines_in_the_browser_are_the_python_runners(report: dict[str, Any]) -> 
     for name, one in report["bundles"].items():
         assert not one["apart"], f"{name}: {one['apart']}"
         assert one["lines"] > 50, name
-    assert any(one["events"] for one in report["bundles"].values())
+    if "clip" in report["bundles"]:  # one of ours, see make_bundles.py
+        assert report["bundles"]["clip"]["events"] > 10
 
 
 def test_bad_bundles_are_refused_in_the_browser(report: dict[str, Any]) -> None:

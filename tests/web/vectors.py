@@ -1,6 +1,6 @@
 """What the Python part computes, for the web engine to be held against.
 
-Each vector is an entry of `vectors.json`; its pictures are R, G, B or grey, and lie in `vectors.bin` at `[offset, shape]`.
+Each vector is an entry of `vectors.json`; pictures are R, G, B or grey, and lie in `vectors.bin` at `[offset, shape]`.
 """
 
 from __future__ import annotations

@@ -91,7 +91,11 @@ export type FromWorker =
     }
   /** This frame gets no answer, or no further one: passed over by the model's rate, or nothing was due. */
   | { kind: "skipped"; id: number }
-  /** Something cannot be done; what was loaded before stays loaded. `message` is for the user. */
+  /**
+   * Something cannot be done; what was loaded before stays loaded, unless the model made the runtime crash. `message` is
+   * for the user. A damaged model may also keep the runtime busy for ever: who loads a bundle that nobody vouches for
+   * does it in a worker of its own, with a deadline.
+   */
   | { kind: "problem"; message: string; detail?: string; id?: number }
   /** The lines about what ended, and a caption that was not whole. */
   | { kind: "finished"; events: EventLine[] };

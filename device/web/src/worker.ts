@@ -37,7 +37,9 @@ async function load({ bytes, wasm, threads, key }: ToWorker & { kind: "load" }):
     session?.delete();
     session = opened;
   } catch (problem) {
-    if (!(await runtime.catch(() => null))) runtime = null; // it may be there the next time
+    const started = await runtime.catch(() => null);
+    if (started?.crashed) session = null; // it lived in the same memory
+    if (!started || started.crashed) runtime = null; // it may be there the next time
     throw problem;
   }
   say(session.loaded);

@@ -96,9 +96,28 @@ function ownMembers(data: Uint8Array, found: Map<string, Member>): [Uint8Array, 
 }
 
 function jsonOf(raw: Uint8Array): unknown {
+  let text: string, found: unknown;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(raw));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
+    found = JSON.parse(text);
   } catch (problem) {
     throw new BundleError(`${MANIFEST}: not JSON: ${problem instanceof Error ? problem.message : problem}`);
   }
+  if (hasKeyTwice(text)) throw new BundleError(`${MANIFEST}: a key is there twice`);
+  return found;
+}
+
+/** Of JSON that is well formed: the parser takes the last of two, and would hide the other. */
+function hasKeyTwice(text: string): boolean {
+  const keys: Set<string>[] = [];
+  for (const [token, string, colon] of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[{}]/g)) {
+    if (token === "{") keys.push(new Set());
+    else if (token === "}") keys.pop();
+    else if (colon) {
+      const key: string = JSON.parse(string), known = keys[keys.length - 1];
+      if (known.has(key)) return true;
+      known.add(key);
+    }
+  }
+  return false;
 }

@@ -44,7 +44,7 @@ export class Room {
   private learning: Uint8Array[] = [];
   private room: Int32Array | null = null; // in DRIFT_UNIT of a grey level
   private roomLog = new Int32Array(0);
-  private bright: number[] = []; // places
+  private bright = new Int32Array(0); // places
   private before: Int32Array | null = null;
 
   constructor(private readonly spec: Foreground) {
@@ -72,8 +72,11 @@ export class Room {
     this.learn(data);
     const change = this.change(data), before = this.before ?? change;
     this.before = change;
-    const there = change.map((value) => (Math.abs(value) > this.threshold ? 1 : 0));
-    const moved = change.map((value, at) => (Math.abs(value - before[at]) > this.motion ? 1 : 0));
+    const there = new Uint8Array(change.length), moved = new Uint8Array(change.length);
+    for (let at = 0; at < change.length; at++) {
+      there[at] = Math.abs(change[at]) > this.threshold ? 1 : 0;
+      moved[at] = Math.abs(change[at] - before[at]) > this.motion ? 1 : 0;
+    }
     const h = rows / this.detail, w = columns / this.detail, found = new Uint8Array(h * w * 2);
     this.shrink(opened(there, rows, columns), columns, found, 0);
     this.shrink(moved, columns, found, 1);
@@ -86,39 +89,63 @@ export class Room {
       this.room = median(this.learning).map((value) => value * DRIFT_UNIT);
       if (this.learning.length === this.spec.learn) this.learning = [];
     } else if (this.drift) {
+      const { room, drift } = this;
       for (let at = 0; at < grey.length; at++) {
-        const apart = grey[at] * DRIFT_UNIT - this.room[at];
-        this.room[at] += Math.max(-this.drift, Math.min(this.drift, apart));
+        const apart = grey[at] * DRIFT_UNIT - room[at];
+        room[at] += apart > drift ? drift : apart < -drift ? -drift : apart;
       }
     } else {
       return;
     }
-    const room = Uint8Array.from(this.room, (value) => Math.floor((value + DRIFT_UNIT / 2) / DRIFT_UNIT));
-    const level = room.slice().sort()[Math.trunc(BRIGHT * (room.length - 1))];
-    this.bright = [];
-    room.forEach((value, at) => value >= level && this.bright.push(at));
-    this.roomLog = Int32Array.from(room, (value) => this.log[value]);
+    this.measure(this.room);
+  }
+
+  /** What is asked of a room that has changed: its logarithms, and which pixels are bright. */
+  private measure(room: Int32Array): void {
+    const grey = new Uint8Array(room.length), counts = new Int32Array(256);
+    this.roomLog = new Int32Array(room.length);
+    for (let at = 0; at < room.length; at++) {
+      grey[at] = (room[at] + DRIFT_UNIT / 2) / DRIFT_UNIT;
+      counts[grey[at]]++;
+      this.roomLog[at] = this.log[grey[at]];
+    }
+    const level = ranked(counts, Math.trunc(BRIGHT * (room.length - 1)));
+    this.bright = new Int32Array(room.length);
+    let bright = 0;
+    for (let at = 0; at < grey.length; at++) if (grey[at] >= level) this.bright[bright++] = at;
+    this.bright = this.bright.subarray(0, bright);
   }
 
   private change(grey: Uint8Array): Int32Array {
-    const change = Int32Array.from(grey, (value, at) => this.log[value] - this.roomLog[at]);
+    const { log, roomLog, bright } = this, change = new Int32Array(grey.length);
+    for (let at = 0; at < grey.length; at++) change[at] = log[grey[at]] - roomLog[at];
     // What the room's brighter pixels have in common is the lamp's or the exposure's.
-    const light = Int32Array.from(this.bright, (at) => change[at]).sort();
-    const middle = light[light.length >> 1];
-    return change.map((value) => value - middle);
+    const least = log[0] - log[255], counts = new Int32Array(2 * -least + 1);
+    for (let at = 0; at < bright.length; at++) counts[change[bright[at]] - least]++;
+    const middle = ranked(counts, bright.length >> 1) + least;
+    for (let at = 0; at < change.length; at++) change[at] -= middle;
+    return change;
   }
 
   /** The share of each block that is set, 0..255, into every second place. */
-  private shrink(mask: Int32Array, columns: number, found: Uint8Array, channel: number): void {
+  private shrink(mask: Uint8Array, columns: number, found: Uint8Array, channel: number): void {
     const side = this.detail, w = columns / side, area = side * side;
-    const counts = new Int32Array(found.length / 2);
-    for (let row = 0, at = 0; at < mask.length; row++) {
-      for (let column = 0; column < columns; column++, at++) {
-        counts[Math.floor(row / side) * w + Math.floor(column / side)] += mask[at];
+    for (let at = 0; 2 * at < found.length; at++) {
+      const corner = Math.floor(at / w) * side * columns + (at % w) * side;
+      let count = 0;
+      for (let row = corner; row < corner + side * columns; row += columns) {
+        for (let place = row; place < row + side; place++) count += mask[place];
       }
+      found[2 * at + channel] = (count * 255 + (area >> 1)) / area;
     }
-    counts.forEach((count, at) => (found[2 * at + channel] = Math.floor((count * 255 + (area >> 1)) / area)));
   }
+}
+
+/** The value of a rank, from 0, among whole numbers of which `counts` says how often each is there. */
+function ranked(counts: Int32Array, rank: number): number {
+  let value = 0;
+  for (let below = counts[0]; below <= rank; below += counts[value]) value++;
+  return value;
 }
 
 /** Of each pixel the lower of the two middle values: whole, and the same everywhere. */
@@ -131,21 +158,21 @@ function median(frames: Uint8Array[]): Int32Array {
 }
 
 /** Opened by a square of 3: what is too small for the square vanishes. Beyond the edge is nothing that counts. */
-function opened(mask: Int32Array, rows: number, columns: number): Int32Array {
-  return squares(squares(mask, rows, columns, Math.min), rows, columns, Math.max);
+function opened(mask: Uint8Array, rows: number, columns: number): Uint8Array {
+  return squares(squares(mask, rows, columns, true), rows, columns, false);
 }
 
-function squares(mask: Int32Array, rows: number, columns: number, pick: (a: number, b: number) => number): Int32Array {
-  const across = mask.slice();
-  for (let at = 0; at < mask.length; at++) {
-    const column = at % columns;
-    if (column > 0) across[at] = pick(across[at], mask[at - 1]);
-    if (column < columns - 1) across[at] = pick(across[at], mask[at + 1]);
+/** Of 0 and 1: is all (`every`) or any of the square around a pixel set? */
+function squares(mask: Uint8Array, rows: number, columns: number, every: boolean): Uint8Array {
+  const across = new Uint8Array(mask.length), found = new Uint8Array(mask.length), last = columns - 1;
+  for (let at = 0, column = 0; at < mask.length; at++, column = column === last ? 0 : column + 1) {
+    const left = mask[column > 0 ? at - 1 : at], right = mask[column < last ? at + 1 : at];
+    across[at] = every ? left & mask[at] & right : left | mask[at] | right;
   }
-  const found = across.slice();
+  const below = (rows - 1) * columns;
   for (let at = 0; at < mask.length; at++) {
-    if (at >= columns) found[at] = pick(found[at], across[at - columns]);
-    if (at < (rows - 1) * columns) found[at] = pick(found[at], across[at + columns]);
+    const up = across[at >= columns ? at - columns : at], down = across[at < below ? at + columns : at];
+    found[at] = every ? up & across[at] & down : up | across[at] | down;
   }
   return found;
 }

@@ -45,9 +45,7 @@ export class Steps {
   /** The `count` likeliest hypotheses that go on from one, or end it; of equal ones the lowest ids first. */
   ranked(live: Live, count: number): Live[] {
     const { ids } = live.found, { choices, state, attention } = this.choices(live);
-    const order = [...choices.keys()].filter((word) => choices[word] > -Infinity);
-    order.sort((a, b) => choices[b] - choices[a] || a - b);
-    return order.slice(0, count).map((word, rank) => {
+    return likeliest(choices, count).map((word, rank) => {
       const ended = word === END, logProbability = live.found.logProbability + choices[word];
       const words = ended ? ids : [...ids, word], score = logProbability / (words.length + 1) ** this.penalty;
       const rows = ended || attention === null ? live.found.attention : [...live.found.attention, attention];
@@ -62,6 +60,19 @@ export class Steps {
     for (const word of [PAD, START, UNKNOWN, ...repeating(ids, this.noRepeat)]) found.choices[word] = -Infinity;
     return found;
   }
+}
+
+/** The places of the `count` highest that are not minus infinity, best first; of equal ones the lowest place first. */
+function likeliest(choices: Float32Array, count: number): number[] {
+  const found: number[] = [];
+  for (let word = 0; word < choices.length; word++) {
+    if (choices[word] === -Infinity || (found.length === count && choices[word] <= choices[found[count - 1]])) continue;
+    let at = found.length;
+    while (at > 0 && choices[found[at - 1]] < choices[word]) at--;
+    found.splice(at, 0, word);
+    if (found.length > count) found.pop();
+  }
+  return found;
 }
 
 /** The words that would complete an n-gram which `ids` already has; none for n = 0. */

@@ -65,6 +65,8 @@ export interface Engine {
 
 /** The loaded runtime. */
 export class Runtime {
+  /** It has crashed, over a damaged model: nothing in its memory is to be trusted any more. */
+  crashed = false;
   private readonly environment: Owned;
 
   /** @param name for people, such as `LiteRT.js 2.5.3 (wasm, simd)` */
@@ -95,7 +97,8 @@ export class Runtime {
       engines.forEach((engine) => engine.warmUp());
       return { engines, delete: () => owned.forEach((one) => one.delete()) };
     } catch (problem) {
-      owned.forEach((one) => one.delete());
+      this.crashed = problem instanceof WebAssembly.RuntimeError;
+      if (!this.crashed) owned.forEach((one) => one.delete());
       if (problem instanceof InputError) throw problem;
       throw new BundleError(`${this.name} cannot load the model: ${textOf(problem)}`);
     }

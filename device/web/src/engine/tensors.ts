@@ -1,6 +1,6 @@
 /** The border of a model: its tensors, its recurrent states, and the order in which an image is read. */
 import { BundleError } from "./errors";
-import { Fields, isCount, isNumber, isText, isWhole, shown } from "./fields";
+import { Fields, isCount, isText, isWhole, shown } from "./fields";
 import { product } from "./numbers";
 import { dequantize, quantize } from "./quantization";
 
@@ -133,6 +133,3 @@ function transposed(values: Values, shape: number[], axes: number[]): Values {
   }
   return found;
 }
-
-export const isPair = (value: unknown): value is [number, number] =>
-  Array.isArray(value) && value.length === 2 && value.every(isNumber);
