@@ -1,21 +1,17 @@
 """rnnedge deploy --web and --apk: what is written, what is refused, what is lost (nothing)."""
 
 import json
-import shutil
-import subprocess
-import zipfile
 
 import pytest
 from click.testing import CliRunner
 
 from rnnedge.cli import main
-from rnnedge.deploy import android_tools, built, phone
-from rnnedge.deploy.apk import AppFacts, app_id, write_apk
+from rnnedge.deploy import built, phone
+from rnnedge.deploy.apk import AppFacts, app_id
 from rnnedge.deploy.keystore import Keystore, read_password
 from rnnedge.deploy.site import write_site
 from rnnedge_device.errors import InputError
 
-TOOLS = all(map(shutil.which, android_tools.PACKAGES)) and android_tools.FRAMEWORK.is_file()
 SITE = {"index.html": b"<p>page", "sw.js": b"// worker\n", "assets/page-1.js": b"1"}
 
 
@@ -151,47 +147,3 @@ def test_a_phone_that_cannot_be_used_says_why(says, words, tmp_path, monkeypatch
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(InputError, match=words):
         phone.the_phone()
-
-
-@pytest.mark.skipif(not TOOLS, reason="needs aapt, zipalign, apksigner, keytool and android-framework-res")
-def test_an_apk_is_signed_aligned_and_asks_for_the_camera_only(tmp_path):
-    try:
-        built.built_app()
-    except InputError as problem:
-        pytest.skip(str(problem))
-    key, facts = (
-        Keystore.for_debugging(tmp_path / "debug.keystore"),
-        AppFacts('It\'s <a> "door"', "org.example.door", 3, "1.2"),
-    )
-    files = {**SITE, "bundle.rnnedge": bytes(range(256)) * 9}
-    write_apk(files, tmp_path / "a.apk", facts, key)
-    write_apk(files, tmp_path / "b.apk", facts, key)
-    assert (tmp_path / "a.apk").read_bytes() == (tmp_path / "b.apk").read_bytes()
-    said = tool("apksigner", "verify", "--verbose", "--min-sdk-version", "24", tmp_path / "a.apk")
-    assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
-    tool("zipalign", "-c", "-p", "4", tmp_path / "a.apk")
-    badging = tool("aapt", "dump", "badging", tmp_path / "a.apk")
-    assert "package: name='org.example.door' versionCode='3' versionName='1.2'" in badging
-    assert "sdkVersion:'24'" in badging
-    assert "targetSdkVersion:'36'" in badging
-    assert [line for line in badging.splitlines() if line.startswith("uses-permission")] == [
-        "uses-permission: name='android.permission.CAMERA'"
-    ]
-    assert "launchable-activity: name='org.rnnedge.phone.PageActivity'" in badging
-    assert "application: label='It's <a> \"door\"'" in badging.replace('\\"', '"')
-    with zipfile.ZipFile(tmp_path / "a.apk") as packed:
-        assert packed.testzip() is None
-        assert packed.read("assets/site/bundle.rnnedge") == files["bundle.rnnedge"]
-        assert packed.read("classes.dex").startswith(b"dex\n037\0")
-        assert packed.getinfo("resources.arsc").compress_type == zipfile.ZIP_STORED
-    with pytest.raises(InputError, match="apksigner failed"):
-        write_apk(files, tmp_path / "a.apk", facts, Keystore.of(key.path, "wrong password"))
-    assert (tmp_path / "a.apk").read_bytes() == (tmp_path / "b.apk").read_bytes()
-
-
-def tool(*command):
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
