@@ -16,7 +16,8 @@ CLASSES = {
       public final void runOnUiThread(Runnable action) { action.run(); }
       public void startActivityForResult(android.content.Intent intent, int code) {
         if (nobody) throw new android.content.ActivityNotFoundException(); started = intent; this.code = code; }
-      public android.view.Window getWindow() { return window; } public android.view.Window window = new android.view.Window();
+      public android.view.Window getWindow() { return window; } public android.view.Window window = new
+        android.view.Window();
       public void setContentView(android.view.View view) { content = view; } }""",
     "android.content.Context": """{
       public int camera = -1; public android.content.res.AssetManager assets = new android.content.res.AssetManager();
@@ -28,11 +29,13 @@ CLASSES = {
     "android.content.ContentResolver": """{
       public java.io.ByteArrayOutputStream written = new java.io.ByteArrayOutputStream(); public boolean full;
       public final java.io.OutputStream openOutputStream(android.net.Uri uri, String mode)
-          throws java.io.FileNotFoundException { if (full) throw new java.io.FileNotFoundException("full"); return written; } }""",
+          throws java.io.FileNotFoundException { if (full) throw new java.io.FileNotFoundException("full"); return
+        written; } }""",
     "android.content.Intent": """{
       public String action, type, title; public android.net.Uri data;
       public Intent(String action) { this.action = action; }
-      public Intent addCategory(String name) { return this; } public Intent setType(String type) { this.type = type; return this; }
+      public Intent addCategory(String name) { return this; } public Intent setType(String type) { this.type =
+        type; return this; }
       public Intent putExtra(String name, String value) { title = value; return this; }
       public android.net.Uri getData() { return data; } }""",
     "android.content.res.AssetManager": """{
@@ -49,7 +52,8 @@ CLASSES = {
       public ViewGroup parent; public android.content.Context context; public boolean fits;
       public View(android.content.Context context) { this.context = context; }
       public final android.content.Context getContext() { return context; }
-      public final ViewParent getParent() { return parent; } public void setFitsSystemWindows(boolean on) { fits = on; } }""",
+      public final ViewParent getParent() { return parent; } public void setFitsSystemWindows(boolean on) { fits =
+        on; } }""",
     "android.view.ViewGroup": """extends View implements ViewParent {
       public java.util.List<View> children = new java.util.ArrayList<>();
       public ViewGroup(android.content.Context context) { super(context); }
@@ -60,20 +64,24 @@ CLASSES = {
     "android.webkit.JavascriptInterface": "@interface {}",
     "android.webkit.PermissionRequest": """{
       public android.net.Uri origin; public String[] wanted, granted; public boolean denied;
-      public PermissionRequest(String origin, String... wanted) { this.origin = new android.net.Uri(origin); this.wanted = wanted; }
+      public PermissionRequest(String origin, String... wanted) { this.origin = new android.net.Uri(origin);
+        this.wanted = wanted; }
       public android.net.Uri getOrigin() { return origin; } public String[] getResources() { return wanted; }
       public void grant(String[] names) { granted = names; } public void deny() { denied = true; } }""",
     "android.webkit.RenderProcessGoneDetail": "{}",
     "android.webkit.ValueCallback": "interface<T> { void onReceiveValue(T value); }",
     "android.webkit.WebChromeClient": """{
-      public void onPermissionRequest(PermissionRequest request) {} public void onPermissionRequestCanceled(PermissionRequest r) {}
-      public boolean onShowFileChooser(WebView v, ValueCallback<android.net.Uri[]> c, FileChooserParams p) { return false; }
+      public void onPermissionRequest(PermissionRequest request) {} public void
+        onPermissionRequestCanceled(PermissionRequest r) {}
+      public boolean onShowFileChooser(WebView v, ValueCallback<android.net.Uri[]> c, FileChooserParams p) { return
+        false; }
       public static abstract class FileChooserParams {
         public static android.net.Uri[] parseResult(int result, android.content.Intent data) {
           return result == -1 && data != null ? new android.net.Uri[] {data.getData()} : null; } } }""",
     "android.webkit.WebResourceRequest": "interface { android.net.Uri getUrl(); String getMethod(); }",
     "android.webkit.WebResourceResponse": """{
-      public String type; public int status; public java.util.Map<String, String> headers; public java.io.InputStream data;
+      public String type; public int status; public java.util.Map<String, String> headers; public
+        java.io.InputStream data;
       public WebResourceResponse(String type, String encoding, int status, String reason,
           java.util.Map<String, String> headers, java.io.InputStream data) {
         this.type = type; this.status = status; this.headers = headers; this.data = data; } }""",
@@ -102,7 +110,8 @@ CLASSES = {
       public FrameLayout(android.content.Context context) { super(context); } }""",
     "android.widget.Toast": """{
       public static String said; public void show() {}
-      public static Toast makeText(android.content.Context c, CharSequence text, int how) { said = text.toString(); return new Toast(); } }""",
+      public static Toast makeText(android.content.Context c, CharSequence text, int how) { said = text.toString();
+        return new Toast(); } }""",
 }
 
 

@@ -68,7 +68,7 @@ def tool(*command, env=None):
 
 
 def test_the_apps_code_does_what_a_phone_asks_of_it(tmp_path):
-    """classes.dex in Java's own bytecode, verified by it, over stand-ins for Android: not a phone, but the same code."""
+    """classes.dex as Java's bytecode, verified by Java, over stand-ins for Android: no phone, but the same code."""
     if not all(map(shutil.which, ("javac", "java", "enjarify", "dexdump"))):
         pytest.skip("needs javac, enjarify and dexdump")
     try:

@@ -82,13 +82,13 @@ def test_a_bundle_runs_live_and_its_log_is_the_runners(bundle, browser, tmp_path
 
 
 def compare(lines, expected, kind):
-    """Equal lines; of a captioner the pictures decide when a caption ends, so there it is the sentences of equal frames."""
+    """Equal lines; of a captioner equal sentences about equal frames, since time decides which frames it takes."""
     key = ("ts_ms", "label", "event", "reset", "frame")
     if kind == "caption":
         # Live, frames come while a sentence is written; the runner on recorded frames takes each that is due.
         by_time = {line["ts_ms"]: line["label"] for line in expected}
         common = [line for line in lines if line["ts_ms"] in by_time]
-        assert lines and common
+        assert common
         assert all(line["label"] == by_time[line["ts_ms"]] for line in common)
         return
     assert [[line.get(name) for name in key] for line in lines] == [
@@ -117,8 +117,8 @@ def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, 
         open_page(browser, f"http://localhost:{port}/")
         screen(browser, 390, 844)
         small = browser.execute_script(
-            "return [...document.querySelectorAll('button, select, input:not(.unseen)')].filter((e) => e.checkVisibility())"
-            ".map((e) => [e.id, e.getBoundingClientRect().height]).filter(([, height]) => height < 48)"
+            "return [...document.querySelectorAll('button, select, input:not(.unseen)')]"
+            ".filter((e) => e.checkVisibility()).map((e) => [e.id, e.getBoundingClientRect().height]).filter(([, height]) => height < 48)"
         )
         assert small == []
         named = (
@@ -151,9 +151,6 @@ def test_reset_begins_anew(bundles, browser, tmp_path):
         open_page(browser, f"http://localhost:{port}/")
         run_live(browser, 30)
         click(browser, "reset")
-        wait_for(
-            lambda: "reset: asked" in text(browser, "lines") or "reset" in text(browser, "lines"),
-            "the reset's line",
-        )
+        wait_for(lambda: "reset: " in text(browser, "lines"), "the reset's line")
         click(browser, "start")
         assert not shown(browser, "notice")

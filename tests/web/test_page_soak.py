@@ -42,8 +42,13 @@ def test_memory_stays_as_it_is(bundles, tmp_path):
             time.sleep(10)
             seen.append((passed, *heap(driver), resident(driver)))
             driver.get_log("performance")  # the driver's own list must not grow either
-            print(f"{passed:6.0f} s  heap {seen[-1][1] / 1e6:6.2f} MB  {seen[-1][2]} nodes  {seen[-1][3]} listeners  "
-                  f"renderer {seen[-1][4] / 1e6:.0f} MB  {text(driver, 'fps')} fps, dropped {text(driver, 'dropped')}")  # fmt: skip
+            _, used, nodes, listeners, memory = seen[-1]
+            print(
+                f"{passed:6.0f} s  heap {used / 1e6:6.2f} MB, {nodes} nodes, {listeners} listeners,", end=" "
+            )
+            print(
+                f"renderer {memory / 1e6:.0f} MB; {text(driver, 'fps')} fps, dropped {text(driver, 'dropped')}"
+            )
         assert text(driver, "state") == "Running"
     steady = seen[int(WARM_UP * len(seen)) :]
     early, late = steady[: len(steady) // 2], steady[len(steady) // 2 :]
