@@ -1,5 +1,7 @@
 /** What a session says to the page, on the real runtime. */
 import { expect, test } from "vitest";
+import { Bundle } from "../src/engine/bundle";
+import { Classifier } from "../src/engine/classify";
 import type { Runtime } from "../src/engine/runtime";
 import { Session } from "../src/engine/session";
 import type { FromWorker } from "../src/protocol";
@@ -63,12 +65,14 @@ given("several bundles live in one runtime, one after the other and beside each 
 
 given("a model that is none is refused, and what was loaded before goes on", async () => {
   const runtime = await nodeRuntime(), session = await open("classify", runtime);
-  const { manifest, members } = await (await import("../src/engine/bundle")).Bundle.read(uint8s(entry("classify").bundle).slice().buffer);
+  const bundle = await Bundle.read(uint8s(entry("classify").bundle).slice().buffer), { manifest, members } = bundle;
   const form = manifest.forms[0], good = members.get(form.file)!;
   for (const bad of [new Uint8Array(0), new Uint8Array(1000), good.slice(0, 100)]) {
     await expect(runtime.load(bad, [form])).rejects.toThrow("cannot load the model");
   }
   const named = manifest.forms.map((one) => Object.assign(Object.create(one), { signature: "other" }));
   await expect(runtime.load(good, named)).rejects.toThrow("signature 'other': the model has");
+  manifest.forms.forEach((one) => Object.assign(one, { name: "fused" }));
+  await expect(Classifier.load(bundle, runtime, 1)).rejects.toThrow("a browser has no fused LSTM");
   expect(kinds(session.feed(picture(entry("classify").frames[0]), 0, 0))).toEqual(["answer"]);
 });
