@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 // One build of the runtime: it has SIMD, but not the "relaxed" instructions, whose results differ from phone to phone.
@@ -31,6 +32,8 @@ export default defineConfig({
   plugins: [runtime()],
   // A classic worker: the runtime's loader needs importScripts.
   worker: { format: "iife" },
+  // No test is about time, however busy the machine.
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 300_000 },
   build: {
     outDir: process.env.RNNEDGE_WEB_OUT ?? "../../rnnedge/deploy/site",
     emptyOutDir: true,

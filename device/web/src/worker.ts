@@ -2,7 +2,7 @@
 import { InputError } from "./engine/errors";
 import { loadRuntime, log } from "./engine/loader";
 import type { Rgba } from "./engine/picture";
-import { type Runtime, textOf } from "./engine/runtime";
+import { hasCrashed, type Runtime, textOf } from "./engine/runtime";
 import { Session } from "./engine/session";
 import type { FromWorker, ToWorker } from "./protocol";
 
@@ -16,12 +16,14 @@ let turn: Promise<void> = Promise.resolve();
 const say = (message: FromWorker): void => self.postMessage(message);
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
-  turn = turn.then(() => answer(data)).catch((problem: unknown) => {
-    const id = data.kind === "frame" ? { id: data.id } : {};
-    const message = problem instanceof InputError ? problem.message : `the model failed: ${textOf(problem)}`;
-    say({ kind: "problem", message, detail: log.join("\n"), ...id });
-  });
+  turn = turn.then(() => answer(data)).catch((problem: unknown) => fail(problem, data));
 };
+
+function fail(problem: unknown, data?: ToWorker): void {
+  if (hasCrashed(problem)) session = runtime = null; // the next bundle gets another
+  const message = problem instanceof InputError ? problem.message : `the model failed: ${textOf(problem)}`;
+  say({ kind: "problem", message, detail: log.join("\n"), ...(data?.kind === "frame" && { id: data.id }) });
+}
 
 async function answer(message: ToWorker): Promise<void> {
   if (message.kind === "load") return load(message);
@@ -37,9 +39,7 @@ async function load({ bytes, wasm, threads, key }: ToWorker & { kind: "load" }):
     session?.delete();
     session = opened;
   } catch (problem) {
-    const started = await runtime.catch(() => null);
-    if (started?.crashed) session = null; // it lived in the same memory
-    if (!started || started.crashed) runtime = null; // it may be there the next time
+    if (!(await runtime.catch(() => null))) runtime = null; // it may be there the next time
     throw problem;
   }
   say(session.loaded);
@@ -66,7 +66,7 @@ async function work(current: Session): Promise<void> {
       await rest();
     }
   } catch (problem) {
-    say({ kind: "problem", message: `the model failed: ${textOf(problem)}`, detail: log.join("\n") });
+    fail(problem);
   } finally {
     working = false;
   }

@@ -9,7 +9,7 @@ import { floats, int8s, missing, picture, type Place, uint8s, vectors } from "./
 const bundleOf = (place: Place): ArrayBuffer => uint8s(place).slice().buffer;
 
 for (const { name, bundle, frames, times, tokens, dtype, classes, lead, raw, lines } of vectors("parity")) {
-  test.skipIf(missing)(`${name}: outputs and lines are the Python part's`, { timeout: 60_000 }, async () => {
+  test.skipIf(missing)(`${name}: outputs and lines are the Python part's`, async () => {
     const runtime = await nodeRuntime(), pictures = frames.map(picture);
     const { raw: found } = await outputsOf(bundleOf(bundle), runtime, pictures, times, tokens);
     const gap = compared(found, dtype === "int8" ? int8s(raw) : floats(raw), classes, lead, lead ? tokens : 1);

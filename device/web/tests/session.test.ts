@@ -1,5 +1,7 @@
 /** What a session says to the page, on the real runtime. */
 import { expect, test } from "vitest";
+import { Bundle } from "../src/engine/bundle";
+import { Classifier } from "../src/engine/classify";
 import type { Runtime } from "../src/engine/runtime";
 import { Session } from "../src/engine/session";
 import type { FromWorker } from "../src/protocol";
@@ -11,9 +13,8 @@ const entry = (task: string): any => vectors("parity").find((one) => one.task ==
 const open = (task: string, runtime: Runtime): Promise<Session> =>
   Session.open(uint8s(entry(task).bundle).slice().buffer, runtime);
 const kinds = (said: FromWorker[]): string[] => said.map((message) => message.kind);
-const PATIENCE = { timeout: 60_000 };
 
-given("frames go on while a caption is written, which grows word by word", PATIENCE, async () => {
+given("frames go on while a caption is written, which grows word by word", async () => {
   const session = await open("captions", await nodeRuntime()), frame = picture(entry("captions").frames[0]);
   expect(kinds(session.feed(frame, 0, 0))).toEqual(["caption"]);
   session.work();
@@ -35,7 +36,7 @@ given("frames go on while a caption is written, which grows word by word", PATIE
   session.delete();
 });
 
-given("a reset begins anew, and gives what a fresh stream gives", PATIENCE, async () => {
+given("a reset begins anew, and gives what a fresh stream gives", async () => {
   const session = await open("clips", await nodeRuntime()), frames = entry("clips").frames.slice(0, 40).map(picture);
   const play = (): FromWorker[] => frames.flatMap((frame: any, at: number) => session.feed(frame, at, at * 100));
   const strip = (said: FromWorker[]): unknown[] =>
@@ -49,7 +50,7 @@ given("a reset begins anew, and gives what a fresh stream gives", PATIENCE, asyn
   session.delete();
 });
 
-given("several bundles live in one runtime, one after the other and beside each other", PATIENCE, async () => {
+given("several bundles live in one runtime, one after the other and beside each other", async () => {
   const runtime = await nodeRuntime(), frame = picture(entry("classify").frames[0]);
   const kept = await open("classify", runtime), before = kept.feed(frame, 0, 0);
   for (let round = 0; round < 20; round++) {
@@ -62,14 +63,16 @@ given("several bundles live in one runtime, one after the other and beside each 
   expect(a.kind === "answer" && b.kind === "answer" && a.scores).toEqual(b.kind === "answer" && b.scores);
 });
 
-given("a model that is none is refused, and what was loaded before goes on", PATIENCE, async () => {
+given("a model that is none is refused, and what was loaded before goes on", async () => {
   const runtime = await nodeRuntime(), session = await open("classify", runtime);
-  const { manifest, members } = await (await import("../src/engine/bundle")).Bundle.read(uint8s(entry("classify").bundle).slice().buffer);
+  const bundle = await Bundle.read(uint8s(entry("classify").bundle).slice().buffer), { manifest, members } = bundle;
   const form = manifest.forms[0], good = members.get(form.file)!;
   for (const bad of [new Uint8Array(0), new Uint8Array(1000), good.slice(0, 100)]) {
     await expect(runtime.load(bad, [form])).rejects.toThrow("cannot load the model");
   }
   const named = manifest.forms.map((one) => Object.assign(Object.create(one), { signature: "other" }));
   await expect(runtime.load(good, named)).rejects.toThrow("signature 'other': the model has");
+  manifest.forms.forEach((one) => Object.assign(one, { name: "fused" }));
+  await expect(Classifier.load(bundle, runtime, 1)).rejects.toThrow("a browser has no fused LSTM");
   expect(kinds(session.feed(picture(entry("classify").frames[0]), 0, 0))).toEqual(["answer"]);
 });

@@ -65,8 +65,6 @@ export interface Engine {
 
 /** The loaded runtime. */
 export class Runtime {
-  /** It has crashed, over a damaged model: nothing in its memory is to be trusted any more. */
-  crashed = false;
   private readonly environment: Owned;
 
   /** @param name for people, such as `LiteRT.js 2.5.3 (wasm, simd)` */
@@ -77,7 +75,8 @@ export class Runtime {
   /**
    * The signatures of several forms, from their one member.
    *
-   * @throws BundleError a model that the runtime cannot load, or one that differs from the manifest
+   * @throws BundleError a model that the runtime cannot load, or one that differs from the manifest; where the runtime
+   *   itself has crashed, `hasCrashed` of what is thrown
    */
   async load(data: Uint8Array, forms: Form[], threads = 1): Promise<LoadedModel> {
     const { wasm, environment } = this, at = wasm._malloc(data.length);
@@ -97,8 +96,8 @@ export class Runtime {
       engines.forEach((engine) => engine.warmUp());
       return { engines, delete: () => owned.forEach((one) => one.delete()) };
     } catch (problem) {
-      this.crashed = problem instanceof WebAssembly.RuntimeError;
-      if (!this.crashed) owned.forEach((one) => one.delete());
+      if (hasCrashed(problem)) throw problem;
+      owned.forEach((one) => one.delete());
       if (problem instanceof InputError) throw problem;
       throw new BundleError(`${this.name} cannot load the model: ${textOf(problem)}`);
     }
@@ -209,6 +208,11 @@ function listed<T>(vector: Vector<T>): T[] {
   const found = Array.from({ length: vector.size() }, (_, at) => vector.get(at));
   vector.delete();
   return found;
+}
+
+/** Did a damaged model make the runtime crash? Nothing in its memory is to be trusted any more. */
+export function hasCrashed(problem: unknown): boolean {
+  return problem instanceof WebAssembly.RuntimeError;
 }
 
 /** What went wrong, whatever was thrown: compiled code throws numbers. */

@@ -28,6 +28,7 @@ let loading = 0;
 
 const engine = new Engine({
   loaded(found) {
+    performance.mark("loaded");
     bundle = found;
     begin();
     details();
@@ -276,6 +277,7 @@ if (lacks.length) {
   $("old").remove();
   document.querySelector("main")!.hidden = false;
   words();
+  performance.mark("interactive");
   if (window.isSecureContext) {
     void own();
     void choices();
