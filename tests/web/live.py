@@ -20,7 +20,9 @@ from rnnedge_device.source import Frame
 WATCH = """
 window.sent = [];
 const post = Worker.prototype.postMessage, canvas = new OffscreenCanvas(1, 1);
+const end = ({ data }) => { if (data.kind === "finished") window.finished = true; };
 Worker.prototype.postMessage = function (message, ...rest) {
+  if (message.kind === "load") this.addEventListener("message", end);
   if (message.kind === "frame" && window.sent.length < 600) {
     const { bitmap } = message;
     canvas.width = bitmap.displayWidth ?? bitmap.width; canvas.height = bitmap.displayHeight ?? bitmap.height;
@@ -59,6 +61,13 @@ def run_live(driver: Any, frames: int) -> None:
     wait_for(lambda: driver.execute_script("return window.sent.length") >= frames, f"{frames} frames")
     assert text(driver, "label") not in ("", "–")
     assert not shown(driver, "notice")
+
+
+def end_live(driver: Any) -> None:
+    """Stop the camera; every frame that was sent is answered then."""
+    click(driver, "start")  # which says Stop now
+    wait_for(lambda: text(driver, "state") == "Stopped", "the end")
+    wait_for(lambda: driver.execute_script("return window.finished"), "the last answers")
 
 
 def recorded(driver: Any, folder: Path) -> list[dict[str, Any]]:

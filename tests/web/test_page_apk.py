@@ -6,8 +6,8 @@ import subprocess
 import zipfile
 
 import pytest
-from chromium import CHROMIUM, DRIVER, chromium, click, complaints, screen, screenshot, shown, text, wait_for
-from live import open_page, run_live, runner_lines, sent_frames, watch_frames
+from chromium import CHROMIUM, DRIVER, chromium, click, complaints, screen, screenshot, shown, wait_for
+from live import end_live, open_page, run_live, runner_lines, sent_frames, watch_frames
 from served import served
 
 from rnnedge.deploy.android_tools import FRAMEWORK, PACKAGES
@@ -56,8 +56,7 @@ def test_the_page_of_the_apk_runs_at_its_own_origin(apk, bundles, tmp_path):
             click(driver, "record")
             run_live(driver, 30)
             screenshot(driver, "apk")
-            click(driver, "start")
-            wait_for(lambda: text(driver, "state") == "Stopped", "the end")
+            end_live(driver)
             click(driver, "record")
             name, lines = wait_for(lambda: driver.execute_script("return window.kept"), "the log")
             expected = runner_lines(bundles / "row.rnnedge", sent_frames(driver))

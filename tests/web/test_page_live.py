@@ -20,7 +20,7 @@ from chromium import (
     text,
     wait_for,
 )
-from live import open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
+from live import end_live, open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
 from served import served
 
 from rnnedge.deploy.site import write_site
@@ -61,8 +61,7 @@ def test_a_bundle_runs_live_and_its_log_is_the_runners(bundle, browser, tmp_path
         open_page(browser, f"http://localhost:{port}/")
         click(browser, "record")
         run_live(browser, 60)
-        click(browser, "start")  # which says Stop now
-        wait_for(lambda: text(browser, "state") == "Stopped", "the end")
+        end_live(browser)
         wait_for(
             lambda: browser.execute_script("return !document.getElementById('picture').srcObject"),
             "no camera",
