@@ -110,23 +110,26 @@ def write_for_phones(bundle: Path, choices: PhoneChoices, as_json: bool) -> None
     if "web" in facts:
         site = facts["web"]
         click.echo(
-            f"wrote {site['path']}: {site['files']} files, {site['bytes'] / 1e6:.1f} MB, version {site['version']}"
+            f"wrote {site['path']}: {site['files']} files, {site['bytes'] / 1e6:.1f} MB, of it "
+            f"{site['gzip_bytes'] / 1e6:.2f} MB gzip beside the bundle; version {site['version']}"
         )
         click.echo(f"  try it   rnnedge-run --serve-web {site['path']}")
 
 
 def _site(bundle: Path, folder: Path) -> dict[str, Any]:
+    import gzip
     import json
 
-    from rnnedge.deploy.site import FACTS, write_site
+    from rnnedge.deploy.site import BUNDLE, FACTS, write_site
 
     files = write_site(bundle, folder)
-    version = json.loads(files[FACTS])["version"]
     return {
         "path": str(folder),
         "files": len(files),
         "bytes": sum(map(len, files.values())),
-        "version": version,
+        # What a server that compresses sends, without the bundle.
+        "gzip_bytes": sum(len(gzip.compress(data)) for path, data in files.items() if path != BUNDLE),
+        "version": json.loads(files[FACTS])["version"],
     }
 
 

@@ -154,6 +154,7 @@ def test_an_old_browser_is_told_what_it_lacks(browser, port):
     try:
         browser.get(f"http://localhost:{port}/")
         wait_for(lambda: "requestVideoFrameCallback" in text(browser, "old"), "the message")
+        assert shown(browser, "old")
         assert not browser.execute_script("return document.querySelector('main').checkVisibility()")
         screenshot(browser, "old-browser")
     finally:

@@ -273,6 +273,7 @@ speak(preferred());
 const lacks = missing();
 if (lacks.length) {
   set("old", text("oldBrowser", { what: lacks.join(", ") }));
+  $("old").classList.add("sure");
 } else {
   $("old").remove();
   document.querySelector("main")!.hidden = false;
