@@ -67,6 +67,29 @@ test-deploy: $(VENV)/dev.stamp  ## over ssh to machines of their own: 51 cuts, a
 	RNNEDGE_CUTS=$(or $(CUTS),51) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/deploy $(PYTEST_ARGS)
 	RNNEDGE_CUTS=1 RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q tests/arm64/test_arm64_ssh.py $(PYTEST_ARGS)
 
+.PHONY: web test-web android soak-web
+web: device/web/node_modules/.stamp  ## the phone's web app, into rnnedge/deploy/site/; needs Node and npm
+	cd device/web && npm run --silent build
+
+device/web/node_modules/.stamp: device/web/package-lock.json
+	cd device/web && npm ci --silent && touch node_modules/.stamp
+
+test-web: $(VENV)/dev.stamp web $(if $(shell command -v smali),android)  ## the web app beside the Python part, in Chromium; prints how fast
+	$(BIN)/python -m pytest -q -s tests/web $(PYTEST_ARGS)
+
+android: rnnedge/deploy/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
+
+rnnedge/deploy/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
+		device/android/AndroidManifest.xml device/web/public/icon-192.png
+	@command -v smali >/dev/null || { echo "make android needs smali: apt install libsmali-java"; exit 1; }
+	rm -rf $(@D) && mkdir -p $(@D)
+	cp -r device/android/AndroidManifest.xml device/android/res $(@D)
+	mkdir -p $(@D)/res/drawable && cp device/web/public/icon-192.png $(@D)/res/drawable/icon.png
+	smali assemble --api 24 -o $@ device/android/smali
+
+soak-web: $(VENV)/dev.stamp web  ## the page live for twenty minutes: its memory stays as it is; MINUTES=n for others
+	RNNEDGE_SOAK_WEB=$(or $(MINUTES),20) $(BIN)/python -m pytest -q -s tests/web/test_page_soak.py
+
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ import click
 
 from rnnedge_device import report_text
 from rnnedge_device.errors import InputError, SourceLostError
+from rnnedge_device.phones.command import serve, serving_options
 
 
 @click.command(
@@ -94,6 +95,7 @@ Examples:
     is_flag=True,
     help="Print the summary as JSON on stdout (on stderr beside --jsonl -).",
 )
+@serving_options
 def run(
     bundle: str | None,
     sources: tuple[str, ...],
@@ -104,6 +106,10 @@ def run(
     config: str | None,
     check: bool,
     print_unit: bool,
+    serve_web: str | None,
+    listen: str,
+    cert: str | None,
+    key: str | None,
     **options: Any,
 ) -> int:
     """Run BUNDLE on the frames of a source and report what it sees.
@@ -113,6 +119,8 @@ def run(
     on, and at once for each such frame of a file.
     """
     # What it takes is imported when it is needed, so that --help and a wrong option answer at once.
+    if serve_web is not None:
+        return serve(serve_web, listen, cert, key)
     if print_unit:
         from rnnedge_device.service.unit import unit_of
 

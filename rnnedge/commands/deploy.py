@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rnnedge.commands import options
+from rnnedge.deploy.phone_target import PhoneChoices, phone_options
 
 _FILE = click.Path(path_type=Path)
 
@@ -57,6 +58,7 @@ _FILE = click.Path(path_type=Path)
     type=_FILE,
     help="Where downloaded wheels are kept.  [default: the user's cache folder]",
 )
+@phone_options
 @options.as_json
 def command(
     bundle: Path | None,
@@ -77,11 +79,22 @@ def command(
       rnnedge deploy --to pi@door.local --rollback
       rnnedge deploy digits.rnnedge --fleet fleet.toml
       rnnedge deploy digits.rnnedge --sd-card /media/me/bootfs
+      rnnedge deploy digits.rnnedge --web site
+      rnnedge deploy digits.rnnedge --apk digits.apk --install
     """
+    phone = PhoneChoices.taken_from(given)
     targets = [target for target in (deb, to, fleet, sd_card) if target is not None]
-    if len(targets) != 1:
-        raise click.UsageError("say where to, once: --deb OUT.deb, --to HOST, --fleet FILE or --sd-card DIR")
+    if len(targets) + phone.wanted != 1:
+        raise click.UsageError(
+            "say where to, once: --deb OUT.deb, --to HOST, --fleet FILE, --sd-card DIR, or --web DIR and --apk OUT.apk"
+        )
     _check_options(bundle, to is not None, fleet is not None, given)
+    if phone.wanted:
+        from rnnedge.deploy.phone_target import write_for_phones
+
+        assert bundle is not None
+        write_for_phones(bundle, phone, as_json)
+        return
     if deb is not None:
         from rnnedge.deploy.deb_target import write_deb
 

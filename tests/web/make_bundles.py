@@ -1,0 +1,68 @@
+"""Trains and quantises a small real bundle of each kind by the repository's own commands: `make_bundles.py OUT`."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "train")]
+os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
+
+from coloured_photos import coloured_photos  # noqa: E402
+from commands import rnnedge_here  # noqa: E402
+from drawn_clips import TINY, ramps  # noqa: E402
+
+from rnnedge_device.bundle import read_bundle, write_bundle  # noqa: E402
+from rnnedge_device.events import EventRules  # noqa: E402
+
+ROW = ["train.epochs=3", "quantize.epochs=1"]
+CLIP = [*TINY, "events.tune=true", "quantize.epochs=1"]
+CAPTION = [
+    "data.size=[12, 12]",
+    "caption.length=5",
+    "caption.beam=2",
+    "model.units=16",
+    "model.embedding=12",
+    "model.attention=8",
+    "model.filters=[6, 8]",
+    "train.epochs=14",
+    "train.batch_size=16",
+    "train.learning_rate=0.03",
+    "quantize.batch_size=16",
+]
+
+
+def main(out: Path) -> None:
+    """`row.rnnedge`, `clip.rnnedge` and `caption.rnnedge` in the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        clips, photos = ramps(work / "ramps"), coloured_photos(work / "photos")
+        make("row", "digits-lstm", None, ROW, work, out)
+        make("clip", "videos", f"videos:{clips}", CLIP, work, out)
+        report_everything(out / "clip.rnnedge")
+        make("caption", "shapes-attention", f"captions:{photos}", CAPTION, work, out)
+
+
+def report_everything(path: Path) -> None:
+    """Of two labels one is always likely enough for an event: so that there are some, whatever was learned."""
+    bundle = read_bundle(path)
+    assert bundle.manifest.clip is not None
+    rules = EventRules(smooth_ms=200.0, on=0.5, off=0.45, min_ms=200.0, refractory_ms=300.0)
+    write_bundle(
+        path, replace(bundle.manifest, clip=replace(bundle.manifest.clip, events=rules)), bundle.members
+    )
+
+
+def make(kind: str, recipe: str, data: str | None, settings: list[str], work: Path, out: Path) -> None:
+    run = work / kind
+    changes = [part for setting in settings for part in ("--set", setting)]
+    rnnedge_here("train", recipe, *(("--data", data) if data else ()), "--out", run, *changes, "--json")
+    rnnedge_here("quantize", run, "--json")
+    (made,) = [path for path in run.glob("*.rnnedge") if path.name.count(".") == 1]
+    made.rename(out / f"{kind}.rnnedge")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
