@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-malicious test-encoders lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,9 @@ test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, 
 test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated models; SEED=n for others
 	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \
 	$(BIN)/python -m pytest -q tests/device/test_device_malicious.py $(PYTEST_ARGS)
+
+test-encoders: $(VENV)/dev.stamp  ## captioners with every published encoder, quantised: some minutes
+	RNNEDGE_ALL_ENCODERS=1 $(BIN)/python -m pytest -q tests/export/test_export_caption_encoders.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .
