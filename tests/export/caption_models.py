@@ -36,7 +36,10 @@ def model(image: str, cell: str, layers: int = 1, side: int = SIDE, **encoder: A
         decoder.places.assign(rng.normal(0, 0.5, decoder.places.shape))
     for layer in (decoder.words, decoder.logits):
         layer.set_weights([rng.normal(0, 0.7, w.shape).astype(np.float32) for w in layer.get_weights()])
-    for part in ("encoder", "projection"):  # normalisation takes what is there: images differ in their features
+    for part in (
+        "encoder",
+        "projection",
+    ):  # normalisation takes what is there: images differ in their features
         for layer in built.get_layer(part).layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0

@@ -1,6 +1,6 @@
 """Captioners that see with published networks: quantised, audited, and the same words in int8 as in the trained model.
 
-One encoder is tried by default; ``make test-encoders`` tries all four.
+Half a minute of both cores for each encoder: ``make test-encoders`` asks for them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from rnnedge_device.caption import CaptionSpec
 from rnnedge_device.preprocess import Preprocess
 
 SIDE = 48  # the smallest grid of more than one place: 2x2
-MORE = pytest.mark.skipif(
-    not os.environ.get("RNNEDGE_ALL_ENCODERS"), reason="a minute each: make test-encoders"
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("RNNEDGE_ALL_ENCODERS"), reason="some minutes: make test-encoders"
 )
 
 
@@ -24,9 +24,9 @@ MORE = pytest.mark.skipif(
     ("image", "cell", "encoder"),
     [
         ("attention", "lstm", {"encoder": "mobilenet_v2", "alpha": 0.35}),
-        pytest.param("first", "gru", {"encoder": "mobilenet_v3", "alpha": 0.5}, marks=MORE),
-        pytest.param("state", "lstm", {"encoder": "efficientnet_lite"}, marks=MORE),
-        pytest.param("attention", "gru", {"encoder": "resnet50"}, marks=MORE),
+        ("first", "gru", {"encoder": "mobilenet_v3", "alpha": 0.5}),
+        ("state", "lstm", {"encoder": "efficientnet_lite"}),
+        ("attention", "gru", {"encoder": "resnet50"}),
     ],
     ids=lambda value: value.get("encoder") if isinstance(value, dict) else value,
 )
