@@ -36,15 +36,21 @@ def model(image: str, cell: str, layers: int = 1, side: int = SIDE, **encoder: A
         decoder.places.assign(rng.normal(0, 0.5, decoder.places.shape))
     for layer in (decoder.words, decoder.logits):
         layer.set_weights([rng.normal(0, 0.7, w.shape).astype(np.float32) for w in layer.get_weights()])
-    for part in (
-        "encoder",
-        "projection",
-    ):  # normalisation takes what is there: images differ in their features
+    if encoder:
+        _normalise(built, side)
+    else:
+        for _ in range(40):  # normalisation learns what is there, so that images differ in their features
+            built([images(), sentences()[:, :-1]], training=True)
+    return built
+
+
+def _normalise(built: Any, side: int) -> None:
+    """Normalisation takes what is there at once: a deep network's would need thousands of passes to learn it."""
+    for part in ("encoder", "projection"):
         for layer in built.get_layer(part).layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
     encoder_of(built)(images(side=side), training=True)
-    return built
 
 
 def images(count: int = 48, side: int = SIDE) -> np.ndarray:
