@@ -7,6 +7,7 @@ shifted by on average is taken off its bias (Nagel et al. 2019, "bias correction
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from rnnedge_export.graphs import replay, states_of
 from rnnedge_export.scheme import observing
 
 CLIPS_AT_ONCE = 8
+# Numbers of the images that go through a model together: what its layers make of them is some thirty times as many, and
+# 512 photos of 224x224 at once took 10 GB.
+_NUMBERS_AT_ONCE = 2**23
 _CORRECTED_IMAGES = 128
 _L = tf_keras.layers
 
@@ -33,9 +37,16 @@ def calibrate(student: tf_keras.Model, twin: tf_keras.Model, sample: np.ndarray)
         if is_clip(student):
             _stream(student, sample)
         else:
-            student(tf.constant(sample), training=False)
+            for images in _parts(sample):
+                student(tf.constant(images), training=False)
     if any(isinstance(layer, (_L.Conv2D, _L.DepthwiseConv2D)) for layer in twin.layers):
         _correct_biases(student, twin, sample[: CLIPS_AT_ONCE if is_clip(student) else _CORRECTED_IMAGES])
+
+
+def _parts(sample: np.ndarray) -> Iterator[np.ndarray]:
+    """The sample in pieces of about ``_NUMBERS_AT_ONCE``."""
+    count = max(1, _NUMBERS_AT_ONCE // max(1, int(np.prod(sample.shape[1:]))))
+    yield from (sample[start : start + count] for start in range(0, len(sample), count))
 
 
 def _stream(student: tf_keras.Model, sample: np.ndarray) -> None:

@@ -57,6 +57,8 @@ class CaptionProblem(Problem):
             Sentences(captions, vocabulary, recipe.caption.length) for captions in (self._train, self._val)
         )
         self.steps = CaptionBatches.count(len(self._sentences), recipe.train.batch_size)
+        init = recipe.train.init
+        self._before = load_model(Path(init) / "model.keras") if init else None
         self.kept = self._built()
         self._grids: dict[str, np.ndarray | None] = {"train": None, "val": None, "mirrored": None}
         if recipe.model.freeze:
@@ -72,8 +74,8 @@ class CaptionProblem(Problem):
 
     def _built(self) -> keras.Model:
         model = build_model(self.recipe, len(self.names))
-        if self.recipe.train.init:
-            before = load_model(Path(self.recipe.train.init) / "model.keras")
+        before = self._before
+        if before is not None:
             try:
                 for layer in ("encoder", "projection", "decoder"):
                     model.get_layer(layer).set_weights(before.get_layer(layer).get_weights())

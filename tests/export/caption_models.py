@@ -16,11 +16,11 @@ WORDS, LENGTH, SIDE = 24, 7, 24
 VOCABULARY = Vocabulary((*SPECIALS, *(f"word{i}" for i in range(WORDS - len(SPECIALS)))))
 
 
-def model(image: str, cell: str, layers: int = 1) -> Any:
+def model(image: str, cell: str, layers: int = 1, side: int = SIDE, **encoder: Any) -> Any:
     """An untrained captioner whose sentences depend on the image and on the words before."""
     keras.utils.set_random_seed(3)
     built = captioner(
-        (SIDE, SIDE, 3),
+        (side, side, 3),
         WORDS,
         image=image,
         cell=cell,
@@ -28,7 +28,7 @@ def model(image: str, cell: str, layers: int = 1) -> Any:
         units=20,
         embedding=16,
         attention=8,
-        filters=[8, 12],
+        **(encoder or {"filters": [8, 12]}),
     )
     decoder = built.get_layer("decoder")
     rng = np.random.default_rng(3)
@@ -36,16 +36,28 @@ def model(image: str, cell: str, layers: int = 1) -> Any:
         decoder.places.assign(rng.normal(0, 0.5, decoder.places.shape))
     for layer in (decoder.words, decoder.logits):
         layer.set_weights([rng.normal(0, 0.7, w.shape).astype(np.float32) for w in layer.get_weights()])
-    for _ in range(40):  # normalisation learns what is there, so that images differ in their features
-        built([images(), sentences()[:, :-1]], training=True)
+    if encoder:
+        _normalise(built, side)
+    else:
+        for _ in range(40):  # normalisation learns what is there, so that images differ in their features
+            built([images(), sentences()[:, :-1]], training=True)
     return built
 
 
-def images(count: int = 48) -> np.ndarray:
-    """Smooth pictures, float32 ``[count, SIDE, SIDE, 3]`` from 0 to 1."""
+def _normalise(built: Any, side: int) -> None:
+    """Normalisation takes what is there at once: a deep network's would need thousands of passes to learn it."""
+    for part in ("encoder", "projection"):
+        for layer in built.get_layer(part).layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.0
+    encoder_of(built)(images(side=side), training=True)
+
+
+def images(count: int = 48, side: int = SIDE) -> np.ndarray:
+    """Smooth pictures, float32 ``[count, side, side, 3]`` from 0 to 1; ``side`` is a multiple of 3."""
     rng = np.random.default_rng(5)
     coarse = rng.random((count, 3, 3, 3), np.float32)
-    return np.kron(coarse, np.ones((1, SIDE // 3, SIDE // 3, 1), np.float32))
+    return np.kron(coarse, np.ones((1, side // 3, side // 3, 1), np.float32))
 
 
 def sentences(count: int = 48) -> np.ndarray:
@@ -68,5 +80,10 @@ def parts(built: Any) -> tuple[Any, DecoderSettings, dict]:
 def quantized(image: str, cell: str, layers: int = 1, **options: Any) -> tuple[Any, Any]:
     """A model and what came of it."""
     built = model(image, cell, layers)
+    return built, quantize(built, **options)
+
+
+def quantize(built: Any, side: int = SIDE, **options: Any) -> Any:
+    """What comes of a model on :func:`images` of ``side``."""
     chosen = {"epochs": 1, "batch_size": 16, "distill": 1.0, **options}
-    return built, quantize_captioner(*parts(built), images(), sentences(), np.arange(48), **chosen)
+    return quantize_captioner(*parts(built), images(side=side), sentences(), np.arange(48), **chosen)

@@ -14,9 +14,13 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.preprocess import Preprocess
 from rnnedge_device.search import SearchOptions
 from rnnedge_device.selftest import self_test
+from rnnedge_export import calibration
+from rnnedge_export.annotate import quantization_model
 from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.qat import quantize_captioner
+from rnnedge_export.qat import ranges
+from rnnedge_export.twin import build_twin
 
 PIXELS = Preprocess((SIDE, SIDE), "rgb")
 KINDS = [
@@ -144,6 +148,20 @@ def test_ranges_hold_what_the_decoder_reaches_by_itself(attentive):
         c = state["c0"].numpy()
         assert ((c <= low) | (c >= high)).mean() < 0.02
         token = tf.constant(said[:, place])
+
+
+def test_calibration_in_parts_sets_the_ranges_of_all_images(monkeypatch):
+    twin = build_twin(parts(model("attention", "lstm"))[0])
+    found = []
+    for at_once in (2**23, 5 * SIDE * SIDE * 3):
+        monkeypatch.setattr(calibration, "_NUMBERS_AT_ONCE", at_once)
+        student = quantization_model(twin)
+        calibration.calibrate(student, twin, images())
+        # Keras numbers the layer that quantises the input; all come in one order.
+        found.append(np.array([pair for layer in ranges(student).values() for pair in layer.values()]))
+    whole, pieces = found
+    assert len(whole) > 5
+    assert np.allclose(whole, pieces, rtol=1e-4, atol=1e-5)
 
 
 def test_fine_tuning_brings_the_student_nearer_to_its_teacher():
