@@ -2,6 +2,7 @@
  * In the browser: each bundle of the vectors through the app's own worker, frames as pictures, lines beside the Python
  * part's; and its raw outputs in a worker like it. `window.report` is what was found, once it is there.
  */
+import { Preprocess } from "../src/engine/preprocess";
 import type { Picture } from "../src/engine/picture";
 import type { EventLine, FromWorker, ToWorker } from "../src/protocol";
 import { linesApart } from "./parity";
@@ -111,6 +112,25 @@ async function refused(): Promise<string[]> {
   return problems;
 }
 
+/** Median milliseconds of a camera's frame through the preprocessing, by what it becomes. */
+function preprocessing(): Record<string, number> {
+  const data = new Uint8ClampedArray(640 * 480 * 4).map((_, at) => (at * 37) % 251);
+  const frame = { data, rows: 480, columns: 640, channels: 4 as const };
+  const foreground = { learn: 15, detail: 4, threshold: 0.3, motion: 0.12, floor: 20, drift: 0.02 };
+  const specs = { "28 x 28 grey": { size: [28, 28] }, "96 x 96 rgb": { size: [96, 96], color: "rgb" }, "64 x 64 foreground": { size: [64, 64], foreground } };
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => {
+    const view = new Preprocess(spec, "preprocess").view();
+    const times = Array.from({ length: 120 }, () => {
+      const begin = performance.now();
+      view.pixels(frame);
+      return performance.now() - begin;
+    });
+    // Behind the frames in which the room is learned, and the compiler at work.
+    const steady = times.slice(40).sort((a, b) => a - b);
+    return [name, steady[steady.length >> 1]];
+  }));
+}
+
 async function report(): Promise<unknown> {
   const found: Record<string, unknown> = {};
   for (const entry of parity) {
@@ -120,7 +140,7 @@ async function report(): Promise<unknown> {
     const events = lines.filter((line) => line.event).length;
     found[entry.name] = { ...outputs, loaded, lines: lines.length, events, round_ms, apart: linesApart(lines, entry.lines) };
   }
-  return { bundles: found, refused: await refused(), agent: navigator.userAgent };
+  return { bundles: found, refused: await refused(), preprocessing: preprocessing(), agent: navigator.userAgent };
 }
 
 declare global {

@@ -81,13 +81,22 @@ function coveredMeans({ data, columns: width, rows: height, channels }: Picture,
 function narrowed(
   data: Uint8Array, start: number, channels: number, { first, begin, weights }: ReturnType<typeof covers>, line: Float32Array,
 ): void {
-  for (let x = 0, to = 0; x < first.length; x++) {
-    for (let channel = 0; channel < channels; channel++, to++) {
-      let sum = 0, from = (start + first[x]) * channels + channel;
-      for (let tap = begin[x]; tap < begin[x + 1]; tap++, from += channels) {
-        sum = Math.fround(sum + Math.fround(data[from] * weights[tap]));
+  // Written out for colours: of all the engine does with a frame this takes the most time.
+  const three = channels === 3;
+  for (let x = 0, to = 0; x < first.length; x++, to += channels) {
+    let from = (start + first[x]) * channels, red = 0, green = 0, blue = 0;
+    for (let tap = begin[x]; tap < begin[x + 1]; tap++, from += channels) {
+      const weight = weights[tap];
+      red = Math.fround(red + Math.fround(data[from] * weight));
+      if (three) {
+        green = Math.fround(green + Math.fround(data[from + 1] * weight));
+        blue = Math.fround(blue + Math.fround(data[from + 2] * weight));
       }
-      line[to] = sum;
+    }
+    line[to] = red;
+    if (three) {
+      line[to + 1] = green;
+      line[to + 2] = blue;
     }
   }
 }
