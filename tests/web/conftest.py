@@ -29,17 +29,12 @@ def node() -> None:
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `row.rnnedge`, `clip.rnnedge` and `caption.rnnedge`, trained here.
+def bundles() -> Path:
+    """A folder with `row.rnnedge`, `clip.rnnedge` and `caption.rnnedge`, see `make_bundles.py`.
 
-    RNNEDGE_WEB_BUNDLES names a folder of others, or of those of an earlier run.
+    RNNEDGE_WEB_BUNDLES names another folder of bundles.
     """
-    given = os.environ.get("RNNEDGE_WEB_BUNDLES")
-    if given and list(Path(given).glob("*.rnnedge")):
-        return Path(given)
-    out = Path(given) if given else tmp_path_factory.mktemp("bundles")
-    run(sys.executable, HERE / "make_bundles.py", out)
-    return out
+    return Path(os.environ.get("RNNEDGE_WEB_BUNDLES", HERE / "bundles"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 WEB = Path(__file__).parents[2] / "device" / "web"
 
 
-def run(*command: object, timeout: float = 300, **env: object) -> str:
+def run(*command: object, timeout: float = 1200, **env: object) -> str:
     """What a command printed. It fails with that."""
     done = subprocess.run(
         list(map(str, command)),
