@@ -6,6 +6,7 @@ starts too, later.
 """
 
 import importlib
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -41,7 +42,8 @@ def main() -> None:
         except OSError:
             pass  # a full disk, or one that is read only
 
-    SourceFileLoader.set_data = keep  # type: ignore[method-assign]
+    os.umask(0o022)  # the service is another user
+    SourceFileLoader.set_data = keep  # type: ignore[assignment,method-assign]
     sys.dont_write_bytecode = False
     for module in _MODULES:
         try:

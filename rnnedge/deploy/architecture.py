@@ -9,7 +9,7 @@ from rnnedge_device.errors import InputError
 PYTHON = (3, 11)  # Debian bookworm's, which is Raspberry Pi OS's
 # pip compares tags letter by letter: one that is missing here is a wheel that is not found.
 _GLIBC = (5, 17, 24, 27, 28, 31, 34, 35, 36)
-_COMMON = "python3 (>= 3.11), python3 (<< 3.12), libc6 (>= 2.36), libstdc++6, libgcc-s1, init-system-helpers"
+_COMMON = "python3 (>= 3.11), python3 (<< 3.12), libc6 (>= 2.36), libstdc++6, libgcc-s1, procps"
 
 
 @dataclass(frozen=True)

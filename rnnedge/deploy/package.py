@@ -120,8 +120,8 @@ def _control(
         "Priority": "optional",
         "Description": (
             "recurrent vision model on live cameras\n"
-            " The runner rnnedge-run with all that it runs on, a bundle, and a hardened service\n"
-            " that runs the bundle on a camera. Nothing of it touches the system's Python."
+            " The runner rnnedge-run with all that it runs on, a bundle, and a hardened\n"
+            " service that runs the bundle on a camera. The system's Python stays as it is."
         ),
     }
     sums = "".join(

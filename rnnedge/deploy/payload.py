@@ -47,9 +47,9 @@ class Runtime:
         self.trimmed = Trimmed()
         found: dict[str, tuple[bytes, int]] = {}
         for wheel in wheels:
-            for path, data, mode in unpack(wheel):
+            for path, data in unpack(wheel):
                 if self.trimmed.keeps(path, len(data)):
-                    found[path] = data, mode
+                    found[path] = data, 0o644  # libraries are loaded, none is started
         found |= {path: (data, 0o644) for path, data in _device_part()}
         about = f"Metadata-Version: 2.1\nName: rnnedge\nVersion: {__version__}\n"
         found[f"rnnedge-{__version__}.dist-info/METADATA"] = about.encode(), 0o644
@@ -139,7 +139,7 @@ def _copyright(licences: Mapping[str, str], folder: str) -> bytes:
     text = (
         "rnnedge, and the Python packages that it runs on, unchanged but for what a device does not open.\n\n"
         "rnnedge is licensed under the Apache License 2.0; on Debian systems its text is in\n"
-        "/usr/share/common-licenses/Apache-2.0. Copyright: the authors of rnnedge.\n\n"
+        "/usr/share/common-licenses/Apache-2.0.\n\nCopyright: 2026 the authors of rnnedge\n\n"
         f"The packages, with what each says of its licence; the texts lie in {folder}/*.dist-info:\n{packages}\n\n"
         "The bundle in /usr/share/rnnedge belongs to whoever trained it.\n"
     )

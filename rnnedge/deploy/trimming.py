@@ -17,7 +17,7 @@ _RULES = (
         r"numpy/(f2py|distutils|core/include|core/lib|random/lib|_pyinstaller|doc|array_api)/.*",
     ),
     ("sources, headers and types", r".*\.(pyi|pxd|pyx|c|h|hpp|cpp|a|hash)|.*/py\.typed"),
-    ("packages that only tools import", r"(tqdm|google|pycparser)(/.*|-.*)"),
+    ("packages that only tools import", r"(tqdm|google|protobuf|pycparser)(/.*|-.*)"),
     (
         "lists of installed files",
         r"[^/]+\.dist-info/(RECORD|WHEEL|INSTALLER|REQUESTED|entry_points\.txt|top_level\.txt|zip-safe|direct_url\.json|sboms/.*)",

@@ -48,8 +48,8 @@ def digests(wheels: list[Path]) -> dict[str, str]:
     return {wheel.name: sha256(wheel.read_bytes()) for wheel in wheels}
 
 
-def unpack(wheel: Path) -> Iterator[tuple[str, bytes, int]]:
-    """The files of a wheel as they lie in ``site-packages``: path, content, and 0o755 or 0o644."""
+def unpack(wheel: Path) -> Iterator[tuple[str, bytes]]:
+    """The files of a wheel as they lie in ``site-packages``: path and content."""
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
             if info.is_dir():
@@ -62,7 +62,7 @@ def unpack(wheel: Path) -> Iterator[tuple[str, bytes, int]]:
                 kind, _, path = rest.partition("/")
                 if kind not in ("purelib", "platlib"):
                     continue  # scripts and headers
-            yield path, archive.read(info), 0o755 if info.external_attr >> 16 & 0o111 else 0o644
+            yield path, archive.read(info)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -52,7 +52,9 @@ class BundleStore:
             InputError: another process is at it, or the folder cannot be made.
         """
         try:
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not self.folder.is_dir():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self.folder.chmod(0o755)  # whatever the umask: the service is another user
             handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as problem:
             raise InputError(f"folder {str(self.folder)!r}: {problem.strerror}") from None

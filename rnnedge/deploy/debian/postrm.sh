@@ -9,7 +9,7 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
     fi
 fi
 
-if [ -x /usr/bin/deb-systemd-helper ]; then
+if command -v deb-systemd-helper > /dev/null; then
     if [ "$1" = remove ]; then
         deb-systemd-helper mask rnnedge.service > /dev/null || true
     elif [ "$1" = purge ]; then
