@@ -1,4 +1,7 @@
-"""What a bundle gives for frames, raw: `outputs.py FRAMES.npy OUT.npz NAME=BUNDLE...`, the same code on any machine."""
+"""What bundles give for frames, raw: `outputs.py OUT.npz FOLDER KIND...`, the same code on any machine.
+
+FOLDER has KIND.rnnedge and KIND.npy, `uint8 [N, H, W]` or `[N, H, W, 3]`.
+"""
 
 import sys
 
@@ -38,10 +41,9 @@ def outputs(path, frames):
 
 
 if __name__ == "__main__":
-    given, out, *named = sys.argv[1:]
-    shown = np.load(given)
+    out, folder, *kinds = sys.argv[1:]
     found = {}
-    for word in named:
-        name, _, bundle_path = word.partition("=")
-        found |= {f"{name}/{form}": y for form, y in outputs(bundle_path, shown).items()}
+    for kind in kinds:
+        made = outputs(f"{folder}/{kind}.rnnedge", np.load(f"{folder}/{kind}.npy"))
+        found |= {f"{kind}/{form}": y for form, y in made.items()}
     np.savez(out, **found)
