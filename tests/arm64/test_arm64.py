@@ -170,7 +170,7 @@ KINDS = ("rows", "clips", "captions")
 
 
 def compare(machine: Emulated, name: str, path: str, **env: str) -> dict[str, tuple[int, float]]:
-    """Raw outputs of x86 with ai-edge-litert and of the emulated machine: LSB apart and share of equal labels, by form."""
+    """Raw outputs of x86 (ai-edge-litert) and of the emulated machine: by form LSB apart and share of equal labels."""
     here(
         machine.shared / "outputs.py",
         machine.shared / "x86.npz",
