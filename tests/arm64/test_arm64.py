@@ -18,6 +18,7 @@ from rnnedge.deploy import DebFacts, build_deb
 from rnnedge.deploy.architecture import ARCHITECTURES
 from rnnedge.deploy.wheels import fetch, unpack
 from rnnedge_device.errors import InputError
+from rnnedge_device.selftest import ATTENTION_LSB
 
 FRAMES = 600
 RUN = "/usr/bin/rnnedge-run"
@@ -170,7 +171,7 @@ KINDS = ("rows", "clips", "captions")
 
 
 def compare(machine: Emulated, name: str, path: str, **env: str) -> dict[str, tuple[int, float]]:
-    """Raw outputs of x86 with ai-edge-litert and of the emulated machine: LSB apart and share of equal labels, by form."""
+    """Raw outputs of x86 (ai-edge-litert) and of the emulated machine: by form LSB apart and share of equal labels."""
     here(
         machine.shared / "outputs.py",
         machine.shared / "x86.npz",
@@ -196,12 +197,13 @@ def compare(machine: Emulated, name: str, path: str, **env: str) -> dict[str, tu
 
 
 def test_every_output_is_x86s(machine: Emulated, capsys: pytest.CaptureFixture[str]) -> None:
-    """To the bit; but for a decoder with attention, whose softmax rounds otherwise on ARM."""
+    """To the bit; but for a decoder with attention, which the self-test allows some LSB (docs/raspberry-pi.md)."""
     with capsys.disabled():
         found = compare(machine, "litert", runtime(machine))
     for form, (lsb, labels) in found.items():
-        assert lsb <= (2 if form == "captions/decode" else 0), form
-        assert labels >= 0.999
+        attention = form == "captions/decode"
+        assert lsb <= (ATTENTION_LSB if attention else 0), form
+        assert labels >= (0.995 if attention else 1), form
 
 
 def test_the_other_runtime_is_within_its_lsb(
@@ -212,7 +214,7 @@ def test_the_other_runtime_is_within_its_lsb(
     assert max(lsb for lsb, _ in found.values()) <= TFLITE_LSB
     assert found["rows/unrolled"][1] >= 0.995
     # Models of seconds of training, unsure about many frames: below the 99.5 % that trained ones keep.
-    assert min(labels for _, labels in found.values()) >= 0.98
+    assert min(labels for _, labels in found.values()) >= 0.97
 
 
 def events(text: str) -> list[dict[str, object]]:
