@@ -97,7 +97,8 @@ class Connection:
             As `run`.
         """
         with self._started(command) as process, path.open("rb") as file:
-            assert process.stdin is not None and process.stderr is not None
+            assert process.stdin is not None
+            assert process.stderr is not None
             file.seek(offset)
             # What a lost connection, or a command that ended early, leaves unread is told by the exit code.
             with contextlib.suppress(BrokenPipeError):
@@ -116,9 +117,9 @@ class Connection:
     def _started(self, command: str) -> subprocess.Popen[bytes]:
         self._open()
         # Where the master is gone, fail; ssh would open a second connection of its own.
+        words = [*self._words, "-o", "ControlMaster=no", "-o", "ProxyCommand=false"]
         return subprocess.Popen(
-            ["ssh", *self._words, "-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-T", "--"]
-            + [self.host.address, command],
+            ["ssh", *words, "-T", "--", self.host.address, command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -48,11 +48,15 @@ class Deployment:
             `{"host", "ok", "seconds", "warnings", "architecture", "system", "package", "bundle", "selftest",
             "service", "events"}`, or what of it was reached and `"error"`, with `"failed"`, the step that failed.
         """
-        return self._reported("deploy", lambda device, report, at: self._package(device, shelf, report, at), told)
+        return self._reported(
+            "deploy", lambda device, report, at: self._package(device, shelf, report, at), told
+        )
 
     def of_bundle(self, bundle: Path, told: Told = lambda step, share: None) -> dict[str, Any]:
         """Another bundle for the package that is there. Reports as `of_package`."""
-        return self._reported("bundle", lambda device, report, at: self._bundle(device, bundle, report, at), told)
+        return self._reported(
+            "bundle", lambda device, report, at: self._bundle(device, bundle, report, at), told
+        )
 
     def back(self, told: Told = lambda step, share: None) -> dict[str, Any]:
         """What ran before the last deployment. Reports as `of_package`."""
@@ -87,14 +91,14 @@ class Deployment:
         name = f"{package.sha256[:16]}.deb"
         report["package"] = {key: getattr(package, key) for key in ("version", "sha256", "bytes")}
         at("copy", 0.0)
-        device.upload(Path(package.path), name, lambda share: at("copy", share))
+        device.upload(package.path, name, lambda share: at("copy", share))
         config = self._sent_config(device)
         at("try", None)
         _passed(device.answer("trial", name, *config), "nothing was changed")
         at("install", None)
         since = str(device.facts().time)
         device.step("install", name, *config)
-        self._has(device, shelf.bundle, report)
+        self._has(device, device.step("packaged").strip(), report)
         if self.form is not None:
             device.answer("form", self.form)
         at("self-test", None)
@@ -110,16 +114,21 @@ class Deployment:
         at("install", None)
         since = str(device.facts().time)
         report["installed"] = device.answer("install_bundle", name, *([self.form] if self.form else []))
-        self._has(device, bundle, report)
+        self._has(device, digest, report)
+        if report["installed"]["changed"]:
+            at("swap", None)
+            since = self._taken(device, since, digest)
         self._started(device, since, report, at)
 
     def _back(self, device: Device, report: dict[str, Any], at: Told) -> None:
         self._check(device, report, at)
         device.wait_for_dpkg()
         at("roll back", None)
-        since = str(device.facts().time)
+        since, before = str(device.facts().time), device.step("current").strip()
         device.step("rollback")
         report["bundle"] = device.step("current").strip()
+        if report["bundle"] != before:
+            since = self._taken(device, since, report["bundle"])
         at("self-test", None)
         report["selftest"] = _passed(device.answer("selftest"), "see --rollback")
         self._started(device, since, report, at)
@@ -138,12 +147,21 @@ class Deployment:
         return [name]
 
     @staticmethod
-    def _has(device: Device, bundle: Path, report: dict[str, Any]) -> None:
+    def _has(device: Device, bundle: str, report: dict[str, Any]) -> None:
+        """Does it run the bundle of this SHA-256?"""
         report["bundle"] = device.step("current").strip()
-        if report["bundle"] != sha256(bundle.read_bytes()):
+        if report["bundle"] != bundle:
             raise DeployError(
                 "the device has kept another bundle: it refused this one (see journalctl -u rnnedge there)"
             )
+
+    @staticmethod
+    def _taken(device: Device, since: str, bundle: str) -> str:
+        """Wait until the running service has gone over to a bundle; the time from which its events are the new one's."""
+        said = device.step("taken", since, bundle[:12]).strip()
+        if said and json.loads(said)["health"] != "swapped":
+            raise DeployError(f"the running service has refused the bundle: {json.loads(said)['detail']}")
+        return str(device.facts().time) if said else since
 
     @staticmethod
     def _started(device: Device, since: str, report: dict[str, Any], at: Told) -> None:

@@ -1,4 +1,4 @@
-"""``DeviceFacts``: what a device says of itself, and whether a package can go there; asked before anything is copied."""
+"""``DeviceFacts``: what a device says of itself, asked before anything is copied, and whether a package can go there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class DeviceFacts:
         package: state and version of the installed package, as dpkg writes them, or empty.
         held: who holds dpkg's lock, or empty.
         systemd: does it run?
-        skew_s: how much its clock is ahead of ours.
+        time: its clock, seconds since 1970.
+        skew_s: how much that is ahead of ours.
         space: folder to file system and free bytes.
     """
 
@@ -37,6 +38,7 @@ class DeviceFacts:
     package: str
     held: str
     systemd: bool
+    time: int
     skew_s: float
     space: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -49,15 +51,19 @@ class DeviceFacts:
             mount, _, free = values[name].rpartition(" ")
             if free.isdigit():
                 space[name.removeprefix("space ")] = (mount, int(free))
-        now = values.get("time", "")
+        time_there = int(values.get("time") or 0)
         return cls(
-            *(values.get(name, "") for name in ("architecture", "machine", "system", "system_name")),
-            values.get("python", ""),
-            values.get("package", "").strip(),
-            values.get("held", ""),
-            values.get("systemd") == "yes",
-            float(now) - time.time() if now.isdigit() else 0.0,
-            space,
+            architecture=values.get("architecture", ""),
+            machine=values.get("machine", ""),
+            system=values.get("system", ""),
+            system_name=values.get("system_name", ""),
+            python=values.get("python", ""),
+            package=values.get("package", "").strip(),
+            held=values.get("held", ""),
+            systemd=values.get("systemd") == "yes",
+            time=time_there,
+            skew_s=time_there - time.time(),
+            space=space,
         )
 
     def check(self, architecture: str | None = None) -> list[str]:
@@ -73,11 +79,17 @@ class DeviceFacts:
             DeployError: what is not as it must be.
         """
         if not self.architecture:
-            raise DeployError(f"{self.system_name or 'this system'} has no dpkg: must be Debian or Raspberry Pi OS")
+            raise DeployError(
+                f"{self.system_name or 'this system'} has no dpkg: must be Debian or Raspberry Pi OS"
+            )
         if architecture not in (None, self.architecture):
-            raise DeployError(f"architecture is {self.architecture} ({self.machine}), not {architecture} as given")
+            raise DeployError(
+                f"architecture is {self.architecture} ({self.machine}), not {architecture} as given"
+            )
         if self.architecture not in ARCHITECTURES:
-            raise DeployError(f"architecture is {self.architecture}: must be one of {', '.join(ARCHITECTURES)}")
+            raise DeployError(
+                f"architecture is {self.architecture}: must be one of {', '.join(ARCHITECTURES)}"
+            )
         if not self.python:
             raise DeployError(f"python3 is not installed: must be Python {PYTHON} (apt install python3)")
         if not self.system.endswith(f" {SYSTEM}") or self.python != PYTHON:
@@ -88,7 +100,9 @@ class DeviceFacts:
         warnings = []
         if abs(self.skew_s) > SKEW_S:
             side = "ahead of" if self.skew_s > 0 else "behind"
-            warnings.append(f"its clock is {abs(self.skew_s):,.0f} s {side} this machine's: times of events will be")
+            warnings.append(
+                f"its clock is {abs(self.skew_s):,.0f} s {side} this machine's: times of events will be"
+            )
         if not self.systemd:
             warnings.append("systemd does not run there: the service is installed, not started")
         return warnings
@@ -100,7 +114,11 @@ class DeviceFacts:
             DeployError: a file system that is too full, with what is free and what is needed.
         """
         # The cache holds the package and its trial; under /usr the old one goes only when the new one is there.
-        needs = {"/var/cache": package_bytes + installed_bytes, "/usr": installed_bytes, "/var/lib": package_bytes}
+        needs = {
+            "/var/cache": package_bytes + installed_bytes,
+            "/usr": installed_bytes,
+            "/var/lib": package_bytes,
+        }
         by_mount: dict[str, tuple[int, int]] = {}
         for folder, need in needs.items():
             if folder in self.space:

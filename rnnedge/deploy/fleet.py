@@ -18,7 +18,9 @@ from rnnedge_device.errors import InputError
 Act = Callable[[Deployment, Told], dict[str, Any]]
 
 
-def run_fleet(deployments: list[Deployment], act: Act, parallel: int, console: Console) -> list[dict[str, Any]]:
+def run_fleet(
+    deployments: list[Deployment], act: Act, parallel: int, console: Console
+) -> list[dict[str, Any]]:
     """Do the same with every device, so many at a time, and show how far each is.
 
     Args:
@@ -33,7 +35,8 @@ def run_fleet(deployments: list[Deployment], act: Act, parallel: int, console: C
     """
     with _table(deployments, console) as tells, ThreadPoolExecutor(parallel) as pool:
         futures = [
-            pool.submit(_reported, act, one, told, console) for one, told in zip(deployments, tells, strict=True)
+            pool.submit(_reported, act, one, told, console)
+            for one, told in zip(deployments, tells, strict=True)
         ]
         return [future.result() for future in futures]
 
@@ -75,7 +78,9 @@ def _reported(act: Act, deployment: Deployment, told: Told, console: Console) ->
         }
     told("done" if report["ok"] else "failed", 1.0 if report["ok"] else None)
     if not console.is_terminal:
-        console.print(f"{report['host']}: {'done' if report['ok'] else 'failed: ' + report['error']}", markup=False)
+        console.print(
+            f"{report['host']}: {'done' if report['ok'] else 'failed: ' + report['error']}", markup=False
+        )
     return report
 
 

@@ -88,7 +88,9 @@ class Fleet(BaseModel):
         found = []
         for host in self.host:
             own = {name: getattr(host, name) for name in HostDefaults.model_fields}
-            own = {name: getattr(self.defaults, name) if value is None else value for name, value in own.items()}
+            own = {
+                name: getattr(self.defaults, name) if value is None else value for name, value in own.items()
+            }
             paths = {
                 name: folder / Path(own[name]).expanduser() if own[name] else None
                 for name in ("identity", "ssh_config", "config")
@@ -137,7 +139,8 @@ def _problem(error: Any) -> str:
     place = error["loc"]
     key = ".".join(str(part) for part in place)
     if error["type"] == "extra_forbidden":
-        section = {"host": FleetHost, "defaults": HostDefaults}.get(str(place[0]) if place[1:] else "", Fleet)
+        sections: dict[str, type[BaseModel]] = {"host": FleetHost, "defaults": HostDefaults}
+        section = sections.get(str(place[0]) if place[1:] else "", Fleet)
         return f"unknown key {key!r}; allowed: {', '.join(sorted(section.model_fields))}"
     if error["type"] == "missing":
         return f"{key}: is missing"

@@ -213,6 +213,9 @@ form() { device_install "$(readlink -f "$BUNDLES/current.rnnedge")" "$1"; }
 # current: SHA-256 of the bundle that runs.
 current() { digest "$BUNDLES/current.rnnedge" 2>/dev/null || fail "there is no bundle on the device"; }
 
+# packaged: SHA-256 of the bundle that the package has brought.
+packaged() { digest /usr/share/rnnedge/bundle.rnnedge; }
+
 selftest() {
   answer=$(rnnedge-run "$BUNDLES/current.rnnedge" --selftest --json 2>"$CACHE/log") || [ -n "$answer" ] ||
     fail "self-test failed$(last_line)"
@@ -227,18 +230,29 @@ start() {
   systemctl is-active rnnedge.service
 }
 
-# events SINCE SECONDS: what the service has said since, as soon as there is an event in it.
-events() {
-  [ -d /run/systemd/system ] || return 0
-  left=$2
-  while :; do
-    said "$1" >"$CACHE/said"
-    ! grep -q '"task"' "$CACHE/said" || break
-    [ "$left" -gt 0 ] || break
-    left=$((left - 1))
+# taken SINCE BUNDLE: has the running service gone over to a bundle (the first 12 digits of its SHA-256)? Its own line
+# about it, nothing if it was started since or does not run.
+taken() {
+  [ -d /run/systemd/system ] && systemctl --quiet is-active rnnedge.service || return 0
+  began=$(systemctl show --property=ActiveEnterTimestamp --value rnnedge.service)
+  [ "$(date --date="$began" +%s)" -lt "$1" ] || return 0
+  tries=60
+  until said "$1" | grep -E '"health": "(swapped|refused|rolled_back)"' | grep -m 1 "($2)"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || fail "the running service has not taken the new bundle within a minute"
     sleep 1
   done
-  tail -n 100 "$CACHE/said"
+}
+
+# events SINCE SECONDS: the first three events of the service since then; without one, the last line it has said.
+events() {
+  [ -d /run/systemd/system ] || return 0
+  tries=$2
+  until said "$1" | grep -m 3 '"label"'; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || { said "$1" | tail -n 1; return; }
+    sleep 1
+  done
 }
 
 said() { journalctl --unit=rnnedge.service --output=cat --no-pager --since="@$1" 2>/dev/null || true; }
@@ -268,7 +282,7 @@ rollback() {
 # tidy: what neither runs nor ran before goes.
 tidy() {
   runs=$(installed_deb)
-  for file in "$CACHE"/*.deb "$CACHE"/*.rnnedge "$CACHE"/*.toml "$CACHE"/*.part "$CACHE/said"; do
+  for file in "$CACHE"/*.deb "$CACHE"/*.rnnedge "$CACHE"/*.toml "$CACHE"/*.part; do
     [ "$file" = "$runs" ] || rm -f "$file"
   done
   rm -rf "$CACHE/trial"

@@ -1,4 +1,4 @@
-"""Devices to deploy to: Debian machines with systemd and sshd of their own, in namespaces, on a layer over a real root."""
+"""Devices to deploy to: Debian machines with systemd and sshd of their own, in namespaces, on a layer over a root."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def missing() -> str | None:
     tried = subprocess.run(
         ["unshare", "--mount", "--pid", "--fork", "sh", "-c", script, "/tmp"], capture_output=True, text=True
     )
-    return None if tried.returncode == 0 else f"no namespaces, overlays or cgroups here: {tried.stderr.strip()}"
+    return (
+        None if tried.returncode == 0 else f"no namespaces, overlays or cgroups here: {tried.stderr.strip()}"
+    )
 
 
 class Machine:
@@ -59,7 +61,8 @@ class Machine:
         folder.mkdir(parents=True)
         (folder / "layer").mkdir()
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m,mode=755", "tmpfs", folder / "layer"], check=True
+            ["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m,mode=755", "tmpfs", folder / "layer"],
+            check=True,
         )
         for key in ("host_key", "client_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True)
@@ -83,7 +86,14 @@ class Machine:
     def boot(self) -> None:
         """Switch it on; returns when its sshd answers."""
         words = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
-        inside = ["bash", str(HERE / "machine.sh"), str(self.folder), str(self.lower), self.address, str(self.port)]
+        inside = [
+            "bash",
+            str(HERE / "machine.sh"),
+            str(self.folder),
+            str(self.lower),
+            self.address,
+            str(self.port),
+        ]
         before = ["ip", "netns", "exec", self._netns] if self._netns else []
         with (self.folder / "console").open("ab") as console:
             self._process = subprocess.Popen(
@@ -98,7 +108,6 @@ class Machine:
             return
         for child in _children(self._process.pid):
             os.kill(child, signal.SIGKILL)
-        self._process.kill()
         self._process.wait()
         self._process = None
 
@@ -107,7 +116,7 @@ class Machine:
         self.power_off()
         subprocess.run(["umount", "-l", self.folder / "layer"], check=False)
         group = str(self.folder).replace("/", "-")
-        script = 'mkdir -p "$0/group" && mount -t cgroup2 c "$0/group" && find "$0/group/$1" -depth -type d -exec rmdir {} +'
+        script = 'mkdir -p "$0/group"; mount -t cgroup2 c "$0/group"; find "$0/group/$1" -depth -type d -exec rmdir {} +'
         subprocess.run(["unshare", "--mount", "sh", "-c", script, self.folder, group], check=False)
 
     def run(self, command: str, check: bool = True, stdin: str = "") -> str:
@@ -121,11 +130,14 @@ class Machine:
         return done.stdout
 
     def _answers(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (self.folder / "console").read_text()
+        assert self._process is not None and self._process.poll() is None, (
+            self.folder / "console"
+        ).read_text()
         words = ["ssh", "-F", str(self.ssh_config()), "-p", str(self.port), "-o", "BatchMode=yes"]
         before = ["ip", "netns", "exec", self._netns] if self._netns else []
         return (
-            subprocess.run([*before, *words, f"root@{self.address}", "true"], capture_output=True).returncode == 0
+            subprocess.run([*before, *words, f"root@{self.address}", "true"], capture_output=True).returncode
+            == 0
         )
 
     @staticmethod
