@@ -20,10 +20,11 @@ first_run() {
     echo "failed: the package is still in $STATE"
   fi
   # Ours and nothing else: the partition's name in it may have changed since it was written.
-  cp "$BOOT/cmdline.txt" "$BOOT/cmdline.new"
-  for word in $WORDS; do
-    sed -i "s| $word\\( \\|\$\\)|\\1|" "$BOOT/cmdline.new"
+  line=''
+  for word in $(cat "$BOOT/cmdline.txt"); do
+    case " $WORDS " in *" $word "*) ;; *) line="$line${line:+ }$word" ;; esac
   done
+  echo "$line" >"$BOOT/cmdline.new"
   sync
   mv "$BOOT/cmdline.new" "$BOOT/cmdline.txt"
   sync
@@ -37,6 +38,8 @@ first_install() {
     [ ! -f "$file" ] || cp "$file" "$CACHE/"
   done
   holds "$CACHE/$PACKAGE" "$DIGEST" || fail "$PACKAGE on the card is damaged: its SHA-256 is another"
+  # The service starts with the boot that follows. Now it would wait for a network, and be stopped again at once.
+  export SYSTEMD_OFFLINE=1
   install "$PACKAGE" ${SETTINGS:+"$SETTINGS"}
   selftest
 }

@@ -83,8 +83,24 @@ class Machine:
         )
         return path
 
+    @property
+    def boot_partition(self) -> Path:
+        """What it mounts at /boot/firmware; the words systemd.* of cmdline.txt there are told to its systemd."""
+        return self.folder / "bootfs"
+
     def boot(self) -> None:
         """Switch it on; returns when its sshd answers."""
+        self._start()
+        self._wait(self._answers, "its sshd")
+
+    def boot_once(self) -> None:
+        """Switch it on, and wait until it has restarted itself, as systemd.run_success_action= lets it."""
+        self._start()
+        assert self._process is not None
+        self._process.wait(400)
+        self._process = None
+
+    def _start(self) -> None:
         words = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
         inside = [
             "bash",
@@ -100,7 +116,6 @@ class Machine:
                 [*before, *words, *inside], stdin=subprocess.DEVNULL, stdout=console, stderr=console,
                 env={**os.environ, "SITE": str(self.site or "")},
             )  # fmt: skip
-        self._wait(self._answers, "its sshd")
 
     def power_off(self) -> None:
         """As when the plug is pulled: everything ends at once."""
@@ -116,7 +131,7 @@ class Machine:
         self.power_off()
         subprocess.run(["umount", "-l", self.folder / "layer"], check=False)
         group = str(self.folder).replace("/", "-")
-        script = 'mkdir -p "$0/group"; mount -t cgroup2 c "$0/group"; find "$0/group/$1" -depth -type d -exec rmdir {} +'
+        script = 'mkdir -p "$0/g"; mount -t cgroup2 c "$0/g"; find "$0/g/$1" -depth -type d -exec rmdir {} +'
         subprocess.run(["unshare", "--mount", "sh", "-c", script, self.folder, group], check=False)
 
     def run(self, command: str, check: bool = True, stdin: str = "") -> str:
@@ -130,9 +145,8 @@ class Machine:
         return done.stdout
 
     def _answers(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (
-            self.folder / "console"
-        ).read_text()
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "console").read_text()
         words = ["ssh", "-F", str(self.ssh_config()), "-p", str(self.port), "-o", "BatchMode=yes"]
         before = ["ip", "netns", "exec", self._netns] if self._netns else []
         return (

@@ -24,6 +24,14 @@ if [ -n "${SITE:-}" ]; then # Python packages that a light package borrows
   mkdir -p "$root/opt/site"
   mount --bind "$SITE" "$root/opt/site"
 fi
+words=()
+if [ -d "$folder/bootfs" ]; then
+  mkdir -p "$root/boot/firmware"
+  mount --bind "$folder/bootfs" "$root/boot/firmware"
+  for word in $(cat "$folder/bootfs/cmdline.txt"); do
+    [[ $word != systemd.* ]] || words+=("$word")
+  done
+fi
 
 # A branch of this machine's tree of cgroups, as the whole of it.
 group=$(mktemp -d)
@@ -78,4 +86,4 @@ fi
 
 exec env -i container=machine unshare -C bash -c "
   mount -t cgroup2 cgroup2 $root/sys/fs/cgroup
-  exec chroot $root /lib/systemd/systemd --system --unit=multi-user.target --log-target=null --show-status=no"
+  exec chroot $root /lib/systemd/systemd --system --log-target=null --show-status=no ${words[*]:-systemd.unit=multi-user.target}"

@@ -1,0 +1,176 @@
+"""A deployment over real ssh to a real machine: systemd, sshd, sudo and dpkg of its own, under this one's kernel."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import deploy, deploy_to, free_port
+from cutting_proxy import CuttingProxy
+from machine import Machine
+
+from rnnedge.deploy.connection import Connection
+from rnnedge.deploy.device import Device
+from rnnedge.deploy.host import Host
+from rnnedge_device.bundle import sign_bundle
+from rnnedge_device.files import sha256
+from rnnedge_device.signature import PrivateKey
+
+CURRENT = "readlink -f /var/lib/rnnedge-bundles/current.rnnedge"
+
+
+@pytest.fixture(scope="module")
+def machine(new_machine: Callable[..., Machine]) -> Machine:
+    made = new_machine()
+    made.boot()
+    return made
+
+
+def digest(path: Path) -> str:
+    return sha256(path.read_bytes())
+
+
+def runs(machine: Machine) -> str:
+    """SHA-256 of the bundle that the running service has."""
+    assert machine.run("systemctl is-active rnnedge").strip() == "active"
+    return machine.run(f"sha256sum $({CURRENT})").split()[0]
+
+
+def test_what_cannot_be_reached_says_why(machine: Machine, packages: dict[str, Path], tmp_path: Path) -> None:
+    code, report = deploy_to(machine, packages["old"], port=free_port(), user="root")
+    assert code == 1
+    assert "the host key of 127.0.0.1 is not known" in report["error"] or "Connection refused" in report["error"]
+    code, report = deploy_to(machine, packages["old"], user="nobody-here")
+    assert (code, report["failed"]) == (1, "check")
+    assert "does not let nobody-here in" in report["error"]
+    code, report = deploy_to(machine, packages["old"], user="plain")
+    assert code == 1
+    assert "may not become root without a password" in report["error"]
+    assert machine.run("ls -A /var/cache/rnnedge 2>/dev/null || true") == ""
+
+
+def test_a_host_key_that_is_not_the_known_one_is_refused(
+    machine: Machine, packages: dict[str, Path], tmp_path: Path
+) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "other"], check=True)
+    other = (tmp_path / "other.pub").read_text().split()
+    known = tmp_path / "known_hosts"
+    config = tmp_path / "config"
+    # Somebody's config that would trust anybody does not count.
+    config.write_text(
+        f"UserKnownHostsFile {known}\nGlobalKnownHostsFile /dev/null\nStrictHostKeyChecking no\n"
+        f"IdentityFile {machine.folder / 'client_key'}\n"
+    )
+    where = ("--to", f"pi@127.0.0.1:{machine.port}", "--ssh-config", config)
+    for text, says in (("", "is not known"), (f"[127.0.0.1]:{machine.port} {other[0]} {other[1]}\n", "another host key")):
+        known.write_text(text)
+        code, answer, _ = deploy(packages["old"], *where)
+        assert code == 1
+        assert says in answer["hosts"][0]["error"]
+        assert known.read_text() == text
+
+
+def test_a_device_that_does_not_fit_is_told_before_anything_is_copied(
+    machine: Machine, packages: dict[str, Path]
+) -> None:
+    code, report = deploy_to(machine, packages["old"], "--arch", "arm64")
+    assert (code, report["failed"]) == (1, "check")
+    assert report["error"] == "architecture is amd64 (x86_64), not arm64 as given"
+    machine.run("mv /usr/bin/python3 /usr/bin/python3.away")
+    try:
+        code, report = deploy_to(machine, packages["old"])
+    finally:
+        machine.run("mv /usr/bin/python3.away /usr/bin/python3")
+    assert "python3 is not installed" in report["error"]
+    machine.run("mount -t tmpfs -o size=20m full /var/cache")
+    try:
+        code, report = deploy_to(machine, packages["old"])
+        assert machine.run("ls -A /var/cache/rnnedge") == ""
+    finally:
+        machine.run("umount /var/cache")
+    assert "/var/cache has 20 MiB free: must be" in report["error"]
+
+
+def test_deploy_update_and_the_way_back(
+    machine: Machine, packages: dict[str, Path], bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    code, report = deploy_to(machine, packages["old"])
+    assert code == 0, report
+    assert (report["service"], report["bundle"]) == ("active", digest(bundles["old"]))
+    assert report["selftest"]["ok"]
+    assert report["events"][0]["task"] == "classify"
+    assert report["warnings"] == []
+
+    # A self-test that fails here: nothing is installed, what ran runs on.
+    code, report = deploy_to(machine, packages["wrong"])
+    assert (code, report["failed"]) == (1, "try")
+    assert report["error"].startswith("self-test failed, nothing was changed: form loop is 64 LSB from")
+    assert runs(machine) == digest(bundles["old"])
+
+    # Another bundle into the running service, which goes over to it without a start.
+    process = machine.run("systemctl show --property=MainPID --value rnnedge")
+    code, report = deploy_to(machine, bundles["new"], "--bundle-only")
+    assert code == 0, report
+    assert runs(machine) == report["bundle"] == digest(bundles["new"])
+    assert machine.run("systemctl show --property=MainPID --value rnnedge") == process
+    assert '"health": "swapped"' in machine.run("journalctl -u rnnedge -o cat")
+    code, report = deploy_to(machine, bundles["wrong"], "--bundle-only")
+    assert code == 1
+    assert "refused, what ran before goes on" in report["error"]
+    assert runs(machine) == digest(bundles["new"])
+
+    code, report = deploy_to(machine, "--rollback")
+    assert code == 0, report
+    assert runs(machine) == report["bundle"] == digest(bundles["old"])
+
+    # Where the config asks for signed bundles, others stay out.
+    key = PrivateKey.new(tmp_path / "factory.key")
+    shutil.copy(tmp_path / "factory.key.pub", machine.folder / "factory.key.pub")
+    machine.run("cat >/etc/rnnedge/factory.key.pub", stdin=(tmp_path / "factory.key.pub").read_text())
+    machine.run("sed -i 's|^# require_signature|require_signature|' /etc/rnnedge/rnnedge.toml")
+    code, report = deploy_to(machine, bundles["new"], "--bundle-only")
+    assert code == 1
+    assert "sign" in report["error"]
+    signed = shutil.copy(bundles["new"], tmp_path / "signed.rnnedge")
+    sign_bundle(signed, key)
+    code, report = deploy_to(machine, signed, "--bundle-only")
+    assert code == 0, report
+    machine.run("sed -i 's|^require_signature|# require_signature|' /etc/rnnedge/rnnedge.toml")
+
+
+def test_a_package_goes_back_with_its_bundle(
+    machine: Machine, packages: dict[str, Path], bundles: dict[str, Path]
+) -> None:
+    assert deploy_to(machine, packages["old"])[0] == 0
+    code, report = deploy_to(machine, packages["new"])
+    assert code == 0, report
+    assert machine.run("dpkg-query -W -f '${Version}' rnnedge") == "0.1.0+1"
+    code, again = deploy_to(machine, packages["new"])  # changes nothing
+    assert code == 0, again
+    code, report = deploy_to(machine, "--rollback")
+    assert code == 0, report
+    assert machine.run("dpkg-query -W -f '${Version}' rnnedge") == "0.1.0+0"
+    assert runs(machine) == digest(bundles["old"])
+    code, report = deploy_to(machine, "--rollback")
+    assert code == 0, report
+    assert machine.run("dpkg-query -W -f '${Version}' rnnedge") == "0.1.0+1"
+    assert runs(machine) == digest(bundles["new"])
+
+
+@pytest.mark.parametrize("after", [90_000, 200_000])
+def test_a_copy_that_was_cut_goes_on_where_it_was(machine: Machine, tmp_path: Path, after: int) -> None:
+    data = bytes(range(256)) * 1200  # 300 KB
+    (tmp_path / "file").write_bytes(data)
+    machine.run(f"rm -rf /var/cache/rnnedge/copied{after}*")
+    with CuttingProxy(machine.port, after) as proxy:
+        machine.known(machine.folder / "known_hosts", "127.0.0.1", proxy.port)
+        host = Host("127.0.0.1", "pi", proxy.port, ssh_config=machine.ssh_config())
+        with Connection(host) as connection:
+            Device(connection, retries=2).upload(tmp_path / "file", f"copied{after}")
+        assert proxy.connections == 2
+        # Less than the file once more: it went on where it was cut.
+        assert proxy.bytes < after + len(data)
+    assert machine.run(f"sha256sum /var/cache/rnnedge/copied{after}").split()[0] == sha256(data)
