@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-malicious test-arm64 lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-malicious test-arm64 lint types bench bench-streaming bench-captions setup bench-runner soak test-deploy clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -55,6 +55,9 @@ test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated mo
 
 test-arm64: $(VENV)/dev.stamp  ## the Debian package on an emulated arm64 machine, and its installation cut short: minutes
 	RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/arm64 $(PYTEST_ARGS)
+
+test-deploy: $(VENV)/dev.stamp  ## over ssh to machines of their own: 51 cuts, a fleet; root on Debian bookworm
+	RNNEDGE_CUTS=$(or $(CUTS),51) $(BIN)/python -m pytest -q tests/deploy $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -157,7 +157,7 @@ class Deployment:
 
     @staticmethod
     def _taken(device: Device, since: str, bundle: str) -> str:
-        """Wait until the running service has gone over to a bundle; the time from which its events are the new one's."""
+        """Wait until the running service has gone over to a bundle; from which time on events are the new one's."""
         said = device.step("taken", since, bundle[:12]).strip()
         if said and json.loads(said)["health"] != "swapped":
             raise DeployError(f"the running service has refused the bundle: {json.loads(said)['detail']}")

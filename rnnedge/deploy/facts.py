@@ -1,4 +1,4 @@
-"""``DeviceFacts``: what a device says of itself, asked before anything is copied, and whether a package can go there."""
+"""``DeviceFacts``: what a device says of itself, and whether a package can go there; asked before copying."""
 
 from __future__ import annotations
 

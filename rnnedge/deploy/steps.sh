@@ -88,7 +88,7 @@ tried() {
   runtime=$(find "$1/usr/lib/rnnedge/runtimes" -maxdepth 2 -type d -name rnnedge_device | head -n 1)
   [ -n "$runtime" ] || fail "the package has no runner in /usr/lib/rnnedge"
   runtime=$(dirname "$runtime")
-  if [ -n "${2#"$CONFIG"}" ]; then
+  if [ -f "$2" ]; then
     in_runtime "$runtime" -c 'import sys; from rnnedge_device.runner.config import load_config; load_config(sys.argv[1])' \
       "$2" 2>"$CACHE/log" || fail "the config is refused: $(tail -n 1 "$CACHE/log")"
   fi
@@ -163,20 +163,21 @@ keep() {
 # install DEB [CONFIG]: the package, then the config if there is one to put in its place.
 install() {
   keep "${1%.deb}${2:+-${2%.toml}}"
-  place_config "${2:-}"
   install_package "$CACHE/$1"
+  place_config "${2:-}"
   # Where the package was there before, with another bundle in its place since.
   cmp -s /usr/share/rnnedge/bundle.rnnedge "$BUNDLES/current.rnnedge" ||
     device_install /usr/share/rnnedge/bundle.rnnedge '' >/dev/null
 }
 
 place_config() {
-  [ -n "$1" ] || return 0
+  [ -n "$1" ] && ! cmp -s "$CACHE/$1" "$CONFIG" || return 0
   mkdir -p "${CONFIG%/*}"
   cp "$CACHE/$1" "$CONFIG.new"
   chmod 640 "$CONFIG.new"
   sync "$CONFIG.new"
   mv "$CONFIG.new" "$CONFIG"
+  [ ! -d /run/systemd/system ] || systemctl try-restart rnnedge.service
 }
 
 # With dpkg alone: no network is needed unless the package asks for another one that is missing.

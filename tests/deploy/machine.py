@@ -43,6 +43,7 @@ class Machine:
         lower: its root below its own layer.
         netns: the network namespace it lives in; None for this one's.
         site: a folder of Python packages that it sees as /opt/site.
+        console_netns: the network namespace from which it can be reached.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Machine:
         lower: Path = Path("/"),
         netns: str | None = None,
         site: Path | None = None,
+        console_netns: str | None = None,
     ) -> None:
         self.folder, self.address, self.port, self.lower = folder, address, port, lower
-        self.site, self._netns = site, netns
+        self.site, self._netns, self._console_netns = site, netns, console_netns
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True)
         (folder / "layer").mkdir()
@@ -148,7 +150,7 @@ class Machine:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "console").read_text()
         words = ["ssh", "-F", str(self.ssh_config()), "-p", str(self.port), "-o", "BatchMode=yes"]
-        before = ["ip", "netns", "exec", self._netns] if self._netns else []
+        before = ["ip", "netns", "exec", self._console_netns] if self._console_netns else []
         return (
             subprocess.run([*before, *words, f"root@{self.address}", "true"], capture_output=True).returncode
             == 0

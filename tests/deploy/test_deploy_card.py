@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import deploy
+from deploying import deploy
 from light_package import light_package
 from machine import Machine
 
@@ -15,7 +15,9 @@ from rnnedge.deploy.sd_card import prepare_card
 from rnnedge_device.errors import InputError
 
 # As on Raspberry Pi OS 12's image, but for the words of the system's own first boot.
-LINE = "console=serial0,115200 console=tty1 root=PARTUUID=4e639091-02 rootfstype=ext4 fsck.repair=yes rootwait"
+LINE = (
+    "console=serial0,115200 console=tty1 root=PARTUUID=4e639091-02 rootfstype=ext4 fsck.repair=yes rootwait"
+)
 IMAGER = (
     "systemd.run=/boot/firstrun.sh systemd.run_success_action=reboot systemd.unit=kernel-command-line.target"
 )
@@ -43,7 +45,9 @@ def test_a_card_gets_package_script_and_hook(tmp_path: Path, packages: dict[str,
     before = files(boot)
     prepare_card(boot, packages["old"])
     line = (boot / "cmdline.txt").read_text()
-    assert line == f"{LINE} {OURS} systemd.run_success_action=reboot systemd.unit=kernel-command-line.target\n"
+    assert (
+        line == f"{LINE} {OURS} systemd.run_success_action=reboot systemd.unit=kernel-command-line.target\n"
+    )
     assert (boot / "cmdline.txt.before-rnnedge").read_text() == f"{LINE}\n"
     once = files(boot)
     assert all(once[name] == what for name, what in before.items() if name != "cmdline.txt")
@@ -83,7 +87,9 @@ def test_a_folder_that_is_no_boot_partition(
     assert files(boot) == before
 
 
-def test_the_command_refuses_what_a_first_boot_cannot_install(tmp_path: Path, packages: dict[str, Path]) -> None:
+def test_the_command_refuses_what_a_first_boot_cannot_install(
+    tmp_path: Path, packages: dict[str, Path]
+) -> None:
     boot = card(tmp_path / "bootfs")
     for words, says in (
         ((packages["old"], "--sd-card", boot, "--arch", "armhf"), "need packages from a network"),

@@ -61,7 +61,12 @@ def test_fleet_hosts_have_the_defaults_and_their_own(tmp_path: Path) -> None:
     fleet, (door, second) = load_fleet(tmp_path / "fleet.toml")
     assert fleet.parallel == 2
     assert (door.host.title, door.host.user, door.host.identity) == ("door", "pi", tmp_path / "key")
-    assert (second.host.title, second.host.user, second.host.port, second.form) == ("10.0.0.2", "root", 2222, "loop")
+    assert (second.host.title, second.host.user, second.host.port, second.form) == (
+        "10.0.0.2",
+        "root",
+        2222,
+        "loop",
+    )
     assert (door.architecture, second.architecture, door.retries) == ("arm64", "arm64", 0)
 
 

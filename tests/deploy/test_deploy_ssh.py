@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import deploy, deploy_to, free_port
 from cutting_proxy import CuttingProxy
+from deploying import deploy, deploy_to, free_port
 from machine import Machine
 
 from rnnedge.deploy.connection import Connection
@@ -42,7 +42,9 @@ def runs(machine: Machine) -> str:
 def test_what_cannot_be_reached_says_why(machine: Machine, packages: dict[str, Path], tmp_path: Path) -> None:
     code, report = deploy_to(machine, packages["old"], port=free_port(), user="root")
     assert code == 1
-    assert "the host key of 127.0.0.1 is not known" in report["error"] or "Connection refused" in report["error"]
+    assert (
+        "the host key of 127.0.0.1 is not known" in report["error"] or "Connection refused" in report["error"]
+    )
     code, report = deploy_to(machine, packages["old"], user="nobody-here")
     assert (code, report["failed"]) == (1, "check")
     assert "does not let nobody-here in" in report["error"]
@@ -65,7 +67,10 @@ def test_a_host_key_that_is_not_the_known_one_is_refused(
         f"IdentityFile {machine.folder / 'client_key'}\n"
     )
     where = ("--to", f"pi@127.0.0.1:{machine.port}", "--ssh-config", config)
-    for text, says in (("", "is not known"), (f"[127.0.0.1]:{machine.port} {other[0]} {other[1]}\n", "another host key")):
+    for text, says in (
+        ("", "is not known"),
+        (f"[127.0.0.1]:{machine.port} {other[0]} {other[1]}\n", "another host key"),
+    ):
         known.write_text(text)
         code, answer, _ = deploy(packages["old"], *where)
         assert code == 1
