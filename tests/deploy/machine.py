@@ -119,6 +119,12 @@ class Machine:
                 env={**os.environ, "SITE": str(self.site or "")},
             )  # fmt: skip
 
+    @property
+    def root(self) -> Path:
+        """Its root folder, while it is on."""
+        assert self._process is not None
+        return Path(f"/proc/{_children(self._process.pid)[0]}/root")
+
     def power_off(self) -> None:
         """As when the plug is pulled: everything ends at once."""
         if self._process is None:

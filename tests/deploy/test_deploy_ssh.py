@@ -67,10 +67,8 @@ def test_a_host_key_that_is_not_the_known_one_is_refused(
         f"IdentityFile {machine.folder / 'client_key'}\n"
     )
     where = ("--to", f"pi@127.0.0.1:{machine.port}", "--ssh-config", config)
-    for text, says in (
-        ("", "is not known"),
-        (f"[127.0.0.1]:{machine.port} {other[0]} {other[1]}\n", "another host key"),
-    ):
+    wrong = f"[127.0.0.1]:{machine.port} {other[0]} {other[1]}\n"
+    for text, says in (("", "is not known"), (wrong, "another host key")):
         known.write_text(text)
         code, answer, _ = deploy(packages["old"], *where)
         assert code == 1
