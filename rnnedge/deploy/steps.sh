@@ -149,25 +149,41 @@ link_or_copy() { ln "$1" "$2" 2>/dev/null || cp -p "$1" "$2"; }
 forget_others() {
   for kept in "$CACHE"/kept.*; do
     [ -d "$kept" ] || continue
-    [ "$kept" = "$(readlink -f "$CACHE/before")" ] || [ "$kept" = "$(readlink -f "$CACHE/next")" ] || rm -rf "$kept"
+    wanted=''
+    for link in before pending next; do
+      [ "$kept" != "$(readlink -f "$CACHE/$link")" ] || wanted=yes
+    done
+    [ -n "$wanted" ] || rm -rf "$kept"
   done
 }
 
-# keep TARGET: before a deployment of TARGET, what runs now; once, however often it is begun anew.
+# keep TARGET: before a deployment of TARGET, what runs now. Once, however often it is begun anew; it takes the place of
+# what was kept before only when the deployment has worked.
 keep() {
   rm -f "$CACHE/next"
+  [ ! -e "$CACHE/pending/label" ] || return 0
   [ "$(cat "$CACHE/before/label" 2>/dev/null || true)" != "$1" ] || return 0
-  snapshot "$1" before
+  snapshot "$1" pending
+}
+
+kept() {
+  [ -e "$CACHE/pending/label" ] || return 0
+  echo "$1" >"$CACHE/pending/label.new"
+  mv "$CACHE/pending/label.new" "$CACHE/pending/label"
+  mv -T "$CACHE/pending" "$CACHE/before"
+  forget_others
 }
 
 # install DEB [CONFIG]: the package, then the config if there is one to put in its place.
 install() {
-  keep "${1%.deb}${2:+-${2%.toml}}"
+  target=${1%.deb}${2:+-${2%.toml}}
+  keep "$target"
   install_package "$CACHE/$1"
   place_config "${2:-}"
   # Where the package was there before, with another bundle in its place since.
   cmp -s /usr/share/rnnedge/bundle.rnnedge "$BUNDLES/current.rnnedge" ||
     device_install /usr/share/rnnedge/bundle.rnnedge '' >/dev/null
+  kept "$target"
 }
 
 place_config() {
@@ -197,7 +213,12 @@ install_package() {
 # install_bundle NAME [FORM]: another model for the package that is there. One line of JSON.
 install_bundle() {
   keep "${1%.rnnedge}"
-  device_install "$CACHE/$1" "${2:-}"
+  if ! (device_install "$CACHE/$1" "${2:-}"); then
+    rm -f "$CACHE/pending" # it was refused: what was kept before is what a rollback brings back
+    forget_others
+    exit 1
+  fi
+  kept "${1%.rnnedge}"
   rm -f "$CACHE/$1"
 }
 
@@ -260,6 +281,8 @@ said() { journalctl --unit=rnnedge.service --output=cat --no-pager --since="@$1"
 
 # rollback: package, bundle and config as they were before the last deployment; once more brings the newer ones back.
 rollback() {
+  # After a deployment that was cut: what ran before that one.
+  [ ! -e "$CACHE/pending/label" ] || mv -T "$CACHE/pending" "$CACHE/before"
   [ -e "$CACHE/before/label" ] || fail "nothing is kept here from before a deployment"
   [ -e "$CACHE/before/package.deb" ] || [ -e "$CACHE/before/bundle.rnnedge" ] ||
     fail "nothing ran here before the last deployment: there is nothing to go back to"

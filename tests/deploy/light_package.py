@@ -14,7 +14,7 @@ from rnnedge.deploy.archive import deb
 from rnnedge.deploy.package import _control
 from rnnedge.deploy.payload import Runtime, payload
 
-_BORROW = b"import sys\nsys.path.append('/opt/site')\n"
+_BORROW = b"import sys\nsys.path.insert(1, '/opt/site')  # after the runtime, before Debian's own\n"
 _SOURCE = "live:synthetic:64x48@10"
 
 

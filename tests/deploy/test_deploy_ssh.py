@@ -131,7 +131,6 @@ def test_deploy_update_and_the_way_back(
 
     # Where the config asks for signed bundles, others stay out.
     key = PrivateKey.new(tmp_path / "factory.key")
-    shutil.copy(tmp_path / "factory.key.pub", machine.folder / "factory.key.pub")
     machine.run("cat >/etc/rnnedge/factory.key.pub", stdin=(tmp_path / "factory.key.pub").read_text())
     machine.run("sed -i 's|^# require_signature|require_signature|' /etc/rnnedge/rnnedge.toml")
     code, report = deploy_to(machine, bundles["new"], "--bundle-only")
