@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deploying import deploy
+from click.testing import CliRunner
 from light_package import light_package
 from machine import Machine
 
+from rnnedge.cli import main
 from rnnedge.deploy.sd_card import prepare_card
 from rnnedge_device.errors import InputError
 
@@ -98,9 +100,9 @@ def test_the_command_refuses_what_a_first_boot_cannot_install(
         ((packages["old"], "--sd-card", boot, "--rollback"), "takes no BUNDLE"),
         ((packages["old"],), "say where to, once"),
     ):
-        code, _, err = deploy(*words)
-        assert code == 2
-        assert says in err
+        done = CliRunner().invoke(main, ["deploy", *map(str, words)])
+        assert done.exit_code == 2
+        assert says in done.output
     assert (boot / "cmdline.txt").read_text() == f"{LINE}\n"
 
 
@@ -123,6 +125,7 @@ def test_first_boot_installs_and_the_next_runs_it(
     assert machine.run("ls /var/cache/rnnedge/*.deb").count(".deb") == 1
 
 
+@pytest.mark.skipif(not os.environ.get("RNNEDGE_CUTS"), reason="boots twice: make test-deploy")
 def test_a_first_boot_that_cannot_install_says_so_and_ends(
     new_machine: Callable[..., Machine], bundles: dict[str, Path], tmp_path: Path
 ) -> None:

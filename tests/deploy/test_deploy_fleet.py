@@ -60,10 +60,10 @@ def test_one_that_is_gone_does_not_stop_the_others(
     tmp_path: Path,
 ) -> None:
     machines = [
-        new_machine(address=address, port=22, netns=network(address), console_netns=network(""))
+        new_machine(address=address, port=2222, netns=network(address), console_netns=network(""))
         for address in ADDRESSES
     ]
-    lines = ["parallel = 3", "retries = 0", "[defaults]", 'user = "pi"', "port = 22"]
+    lines = ["parallel = 3", "retries = 0", "[defaults]", 'user = "pi"', "port = 2222"]
     for number, machine in enumerate(machines):
         machine.boot()
         lines += ["[[host]]", f'name = "camera-{number}"', f'address = "{machine.address}"']
