@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -152,6 +153,14 @@ class Machine:
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def wait_for_service(self) -> None:
+        """Returns when its rnnedge.service says that it runs."""
+
+        def active() -> bool:
+            return self.run("systemctl is-active rnnedge", check=False).strip() == "active"
+
+        self._wait(active, "rnnedge.service")
+
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "console").read_text()
@@ -163,12 +172,12 @@ class Machine:
         )
 
     @staticmethod
-    def _wait(holds, what: str, tries: int = 600) -> None:
+    def _wait(holds: Callable[[], bool], what: str, tries: int = 1200) -> None:
         for _ in range(tries):
             if holds():
                 return
             time.sleep(0.1)
-        raise AssertionError(f"{what}: not within a minute")
+        raise AssertionError(f"{what}: not within two minutes")
 
 
 def _children(pid: int) -> list[int]:

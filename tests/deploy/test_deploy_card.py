@@ -121,7 +121,7 @@ def test_first_boot_installs_and_the_next_runs_it(
     assert (boot / "cmdline.txt").read_text() == LINE.replace("4e639091", "0badcafe") + "\n"
     assert not (boot / "rnnedge").exists()
     machine.boot()
-    assert machine.run("systemctl is-active rnnedge").strip() == "active"
+    machine.wait_for_service()
     assert machine.run("ls /var/cache/rnnedge/*.deb").count(".deb") == 1
 
 
