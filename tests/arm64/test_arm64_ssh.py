@@ -52,9 +52,8 @@ def ssh(machine: Emulated) -> Iterator[list[str]]:
     session = folder / "session"
     root = os.environ.get("RNNEDGE_ARM64_ROOT", "")  # sshd hands no variables on
     words = f"{EMULATED_ROOT} run --over {machine.layer} --show {folder}"
-    session.write_text(
-        f'#!/bin/sh\n{f"export RNNEDGE_ARM64_ROOT={root}" if root else ""}\nexec {words} sh -c "$SSH_ORIGINAL_COMMAND"\n'
-    )
+    settings = f"export RNNEDGE_ARM64_ROOT={root}\n" if root else ""
+    session.write_text(f'#!/bin/sh\n{settings}exec {words} sh -c "$SSH_ORIGINAL_COMMAND"\n')
     session.chmod(0o755)
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host_key'}\nPidFile none\nUsePAM no\n"

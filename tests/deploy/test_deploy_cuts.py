@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,13 +69,8 @@ class Deployed:
     def running(self) -> str:
         """SHA-256 of the bundle that its service runs, once what was under way there has ended."""
         self.machine.run("flock /var/cache/rnnedge/lock true")
-        for _ in range(600):
-            if self.machine.run("systemctl is-active rnnedge", check=False).strip() == "active":
-                return self.machine.run("sha256sum /var/lib/rnnedge-bundles/current.rnnedge").split()[0]
-            time.sleep(0.1)
-        raise AssertionError(
-            self.machine.run("systemctl status rnnedge; journalctl -u rnnedge -n 20", check=False)
-        )
+        self.machine.wait_for_service()
+        return self.machine.run("sha256sum /var/lib/rnnedge-bundles/current.rnnedge").split()[0]
 
 
 @pytest.fixture(scope="module")
