@@ -58,6 +58,7 @@ test-arm64: $(VENV)/dev.stamp  ## the Debian package on an emulated arm64 machin
 
 test-deploy: $(VENV)/dev.stamp  ## over ssh to machines of their own: 51 cuts, a fleet; root on Debian bookworm
 	RNNEDGE_CUTS=$(or $(CUTS),51) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/deploy $(PYTEST_ARGS)
+	RNNEDGE_CUTS=1 RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q tests/arm64/test_arm64_ssh.py $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ from rnnedge.deploy import build_deb
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import sha256
 
+pytestmark = pytest.mark.skipif(not os.environ.get("RNNEDGE_CUTS"), reason="minutes long: make test-deploy")
+
 
 @pytest.fixture(scope="module")
 def machine(emulated: Emulated, layers: Path) -> Emulated:
