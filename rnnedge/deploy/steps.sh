@@ -206,8 +206,8 @@ install_package() {
       apt-get satisfy --yes --no-install-recommends "$(dpkg-deb --field "$1" Depends)" || exit 1
     fi
     exec dpkg --force-confold --install "$1"
-  ' sh "$1" >"$CACHE/log" 2>&1 </dev/null || fail "dpkg: $(grep -iE 'error|cannot|unable|depends|E:' "$CACHE/log" |
-    tail -n 2 | tr '\n' ' ')(all of it: $CACHE/log)"
+  ' sh "$1" >"$CACHE/log" 2>&1 </dev/null ||
+    fail "dpkg: $(sed '/^Errors were encountered/,$d' "$CACHE/log" | tail -n 2 | tr '\n' ' ')(all of it: $CACHE/log)"
 }
 
 # install_bundle NAME [FORM]: another model for the package that is there. One line of JSON.
