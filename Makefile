@@ -71,7 +71,7 @@ test-deploy: $(VENV)/dev.stamp  ## over ssh to machines of their own: 51 cuts, a
 	RNNEDGE_CUTS=1 RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q tests/arm64/test_arm64_ssh.py $(PYTEST_ARGS)
 
 .PHONY: web test-web android soak-web
-web: device/web/node_modules/.stamp  ## the phone's web app, into rnnedge/deploy/site/; needs Node and npm
+web: device/web/node_modules/.stamp  ## the phone's web app, into rnnedge/deploy/phone/site/; needs Node and npm
 	cd device/web && npm run --silent build
 
 device/web/node_modules/.stamp: device/web/package-lock.json
@@ -80,9 +80,9 @@ device/web/node_modules/.stamp: device/web/package-lock.json
 test-web: $(VENV)/dev.stamp web $(if $(shell command -v smali),android)  ## the web app beside the Python part, in Chromium; prints how fast
 	$(BIN)/python -m pytest -q -s tests/web $(PYTEST_ARGS)
 
-android: rnnedge/deploy/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
+android: rnnedge/deploy/phone/android/classes.dex  ## the app's code and resources, for rnnedge deploy --apk
 
-rnnedge/deploy/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
+rnnedge/deploy/phone/android/classes.dex: $(wildcard device/android/smali/*.smali) $(shell find device/android/res -type f) \
 		device/android/AndroidManifest.xml device/web/public/icon-192.png
 	@command -v smali >/dev/null || { echo "make android needs smali: apt install libsmali-java"; exit 1; }
 	rm -rf $(@D) && mkdir -p $(@D)

@@ -35,7 +35,7 @@ export default defineConfig({
   // No test is about time, however busy the machine.
   test: { include: ["tests/**/*.test.ts"], testTimeout: 300_000 },
   build: {
-    outDir: process.env.RNNEDGE_WEB_OUT ?? "../../rnnedge/deploy/site",
+    outDir: process.env.RNNEDGE_WEB_OUT ?? "../../rnnedge/deploy/phone/site",
     emptyOutDir: true,
     target: "es2022",
     rolldownOptions: { input: pages.map(here).filter((page) => existsSync(page)) },

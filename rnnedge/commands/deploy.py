@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rnnedge.commands import options
-from rnnedge.deploy.phone_target import PhoneChoices, phone_options
+from rnnedge.deploy.phone.target import PhoneChoices, phone_options
 
 _FILE = click.Path(path_type=Path)
 
@@ -90,13 +90,13 @@ def command(
         )
     _check_options(bundle, to is not None, fleet is not None, given)
     if phone.wanted:
-        from rnnedge.deploy.phone_target import write_for_phones
+        from rnnedge.deploy.phone.target import write_for_phones
 
         assert bundle is not None
         write_for_phones(bundle, phone, as_json)
         return
     if deb is not None:
-        from rnnedge.deploy.deb_target import write_deb
+        from rnnedge.deploy.debian.target import write_deb
 
         assert bundle is not None
         write_deb(bundle, deb, given["arch"] or "arm64", given["source"], given["wheels"], as_json)

@@ -1,5 +1,5 @@
-"""A finished bundle on its way to a device: as a Debian package, and what installs one there."""
+"""A finished bundle on its way to a device: `debian` packs it, `ssh` and `sd_card` install it, `phone` serves phones."""
 
-from rnnedge.deploy.package import DebFacts, build_deb
+from rnnedge.deploy.debian.package import DebFacts, build_deb
 
 __all__ = ["DebFacts", "build_deb"]

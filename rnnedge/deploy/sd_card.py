@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from rnnedge.deploy.device import step_script
+from rnnedge.deploy.ssh.device import step_script
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path, sha256
 

@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 
 from rnnedge.commands import options
-from rnnedge.deploy.connection import DeployError
-from rnnedge.deploy.deployment import Deployment, Told
-from rnnedge.deploy.fleet import Act, print_summary, run_fleet
-from rnnedge.deploy.host import Host
 from rnnedge.deploy.sd_card import prepare_card
-from rnnedge.deploy.shelf import PackageShelf
+from rnnedge.deploy.ssh.connection import DeployError
+from rnnedge.deploy.ssh.deployment import Deployment, Told
+from rnnedge.deploy.ssh.fleet import Act, print_summary, run_fleet
+from rnnedge.deploy.ssh.host import Host
+from rnnedge.deploy.ssh.shelf import PackageShelf
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
 
@@ -80,7 +80,7 @@ def to_card(bundle: Path | None, folder: Path, as_json: bool, given: dict[str, A
 
 def _deployments(to: str | None, fleet: Path | None, given: dict[str, Any]) -> tuple[list[Deployment], int]:
     if fleet is not None:
-        from rnnedge.deploy.fleet_file import load_fleet
+        from rnnedge.deploy.ssh.fleet_file import load_fleet
 
         loaded, deployments = load_fleet(fleet)
         for deployment in deployments:

@@ -9,10 +9,10 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from rnnedge.deploy.architecture import architecture
-from rnnedge.deploy.archive import deb
-from rnnedge.deploy.package import _control
-from rnnedge.deploy.payload import Runtime, payload
+from rnnedge.deploy.debian.architecture import architecture
+from rnnedge.deploy.debian.archive import deb
+from rnnedge.deploy.debian.package import _control
+from rnnedge.deploy.debian.payload import Runtime, payload
 
 # One mount namespace a command: nothing stays mounted, whatever becomes of the command.
 _INSIDE = """

@@ -15,8 +15,8 @@ import pytest
 from conftest import HERE, Emulated
 
 from rnnedge.deploy import DebFacts, build_deb
-from rnnedge.deploy.architecture import ARCHITECTURES
-from rnnedge.deploy.wheels import fetch, unpack
+from rnnedge.deploy.debian.architecture import ARCHITECTURES
+from rnnedge.deploy.debian.wheels import fetch, unpack
 from rnnedge_device.errors import InputError
 from rnnedge_device.selftest import ATTENTION_LSB
 

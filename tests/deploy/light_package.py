@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rnnedge.deploy.architecture import architecture
-from rnnedge.deploy.archive import deb
-from rnnedge.deploy.package import _control
-from rnnedge.deploy.payload import Runtime, payload
+from rnnedge.deploy.debian.architecture import architecture
+from rnnedge.deploy.debian.archive import deb
+from rnnedge.deploy.debian.package import _control
+from rnnedge.deploy.debian.payload import Runtime, payload
 
 _BORROW = b"import sys\nsys.path.insert(1, '/opt/site')  # after the runtime, before Debian's own\n"
 _SOURCE = "live:synthetic:64x48@10"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rnnedge.deploy.connection import DeployError
-from rnnedge.deploy.facts import DeviceFacts
-from rnnedge.deploy.fleet_file import load_fleet
-from rnnedge.deploy.host import Host
+from rnnedge.deploy.ssh.connection import DeployError
+from rnnedge.deploy.ssh.facts import DeviceFacts
+from rnnedge.deploy.ssh.fleet_file import load_fleet
+from rnnedge.deploy.ssh.host import Host
 from rnnedge_device.errors import InputError
 
 FACTS = """architecture=arm64

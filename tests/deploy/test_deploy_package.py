@@ -17,11 +17,11 @@ import pytest
 from commands import rnnedge_here
 
 from rnnedge.deploy import build_deb
-from rnnedge.deploy.architecture import ARCHITECTURES
-from rnnedge.deploy.archive import Entry, deb
-from rnnedge.deploy.payload import Runtime, payload
-from rnnedge.deploy.trimming import Trimmed
-from rnnedge.deploy.wheels import default_cache, digests, fetch
+from rnnedge.deploy.debian.architecture import ARCHITECTURES
+from rnnedge.deploy.debian.archive import Entry, deb
+from rnnedge.deploy.debian.payload import Runtime, payload
+from rnnedge.deploy.debian.trimming import Trimmed
+from rnnedge.deploy.debian.wheels import default_cache, digests, fetch
 from rnnedge_device.bundle import write_bundle
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import sha256
@@ -56,7 +56,7 @@ def wheels_of(arch: str) -> list[Path]:
 def quick() -> Iterator[None]:
     """Compressed less, which is most of the time that a package takes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnedge.deploy.archive._PRESET", 0)
+        patch.setattr("rnnedge.deploy.debian.archive._PRESET", 0)
         yield
 
 

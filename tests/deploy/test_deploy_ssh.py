@@ -13,9 +13,9 @@ from cutting_proxy import CuttingProxy
 from deploying import deploy, deploy_to, free_port
 from machine import Machine
 
-from rnnedge.deploy.connection import Connection
-from rnnedge.deploy.device import Device
-from rnnedge.deploy.host import Host
+from rnnedge.deploy.ssh.connection import Connection
+from rnnedge.deploy.ssh.device import Device
+from rnnedge.deploy.ssh.host import Host
 from rnnedge_device.bundle import sign_bundle
 from rnnedge_device.files import sha256
 from rnnedge_device.signature import PrivateKey

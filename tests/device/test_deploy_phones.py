@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from rnnedge.cli import main
-from rnnedge.deploy import built, phone
-from rnnedge.deploy.apk import AppFacts, app_id
-from rnnedge.deploy.keystore import Keystore, read_password
-from rnnedge.deploy.site import write_site
+from rnnedge.deploy.phone import built
+from rnnedge.deploy.phone.apk import AppFacts, app_id
+from rnnedge.deploy.phone.keystore import Keystore, read_password
+from rnnedge.deploy.phone.site import write_site
 from rnnedge_device.errors import InputError
 
 SITE = {"index.html": b"<p>page", "sw.js": b"// worker\n", "assets/page-1.js": b"1"}
@@ -18,7 +18,7 @@ SITE = {"index.html": b"<p>page", "sw.js": b"// worker\n", "assets/page-1.js": b
 @pytest.fixture(autouse=True)
 def _site(monkeypatch):
     """A small page in the place of the built one, so that these tests need no Node."""
-    monkeypatch.setattr("rnnedge.deploy.site.built_site", lambda: dict(SITE))
+    monkeypatch.setattr("rnnedge.deploy.phone.site.built_site", lambda: dict(SITE))
 
 
 def deploy(*arguments):
@@ -107,7 +107,7 @@ def test_missing_tools_are_named_with_their_packages(bundle_path, tmp_path, monk
 
 
 def test_a_checkout_that_was_not_built_says_how(monkeypatch, tmp_path):
-    monkeypatch.setattr("rnnedge.deploy.built.resources.files", lambda package: tmp_path)
+    monkeypatch.setattr("rnnedge.deploy.phone.built.resources.files", lambda package: tmp_path)
     with pytest.raises(InputError, match="make web"):
         built.built_site()
     with pytest.raises(InputError, match="make android"):
@@ -146,4 +146,4 @@ def test_a_phone_that_cannot_be_used_says_why(says, words, tmp_path, monkeypatch
     adb.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(InputError, match=words):
-        phone.the_phone()
+        adb.the_phone()

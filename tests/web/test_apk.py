@@ -8,9 +8,9 @@ from pathlib import Path
 import android_stand_ins
 import pytest
 
-from rnnedge.deploy import android_tools, built
-from rnnedge.deploy.apk import AppFacts, write_apk
-from rnnedge.deploy.keystore import Keystore
+from rnnedge.deploy.phone import android_tools, built
+from rnnedge.deploy.phone.apk import AppFacts, write_apk
+from rnnedge.deploy.phone.keystore import Keystore
 from rnnedge_device.errors import InputError
 
 TOOLS = all(map(shutil.which, android_tools.PACKAGES)) and android_tools.FRAMEWORK.is_file()

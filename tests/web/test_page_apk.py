@@ -10,10 +10,10 @@ from chromium import CHROMIUM, DRIVER, chromium, click, complaints, screen, scre
 from live import end_live, open_page, run_live, runner_lines, sent_frames, watch_frames
 from served import served
 
-from rnnedge.deploy.android_tools import FRAMEWORK, PACKAGES
-from rnnedge.deploy.apk import AppFacts, write_apk
-from rnnedge.deploy.keystore import Keystore
-from rnnedge.deploy.site import site_files
+from rnnedge.deploy.phone.android_tools import FRAMEWORK, PACKAGES
+from rnnedge.deploy.phone.apk import AppFacts, write_apk
+from rnnedge.deploy.phone.keystore import Keystore
+from rnnedge.deploy.phone.site import site_files
 from rnnedge_device.phones.certificate import own_certificate
 
 pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")

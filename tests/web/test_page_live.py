@@ -23,7 +23,7 @@ from chromium import (
 from live import end_live, open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
 from served import served
 
-from rnnedge.deploy.site import write_site
+from rnnedge.deploy.phone.site import write_site
 
 pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 pytestmark = pytest.mark.skipif(

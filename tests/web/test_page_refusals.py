@@ -9,7 +9,7 @@ from chromium import CHROMIUM, DRIVER, chromium, click, complaints, screen, scre
 from live import open_page
 from served import served
 
-from rnnedge.deploy.site import write_site
+from rnnedge.deploy.phone.site import write_site
 
 pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromium-driver")

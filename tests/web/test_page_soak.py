@@ -8,7 +8,7 @@ from chromium import CHROMIUM, DRIVER, chromium, click, screen, text, wait_for
 from live import open_page
 from served import served
 
-from rnnedge.deploy.site import write_site
+from rnnedge.deploy.phone.site import write_site
 
 MINUTES = float(os.environ.get("RNNEDGE_SOAK_WEB", "0"))
 pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")

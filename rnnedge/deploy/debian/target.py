@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rnnedge.commands import options
-from rnnedge.deploy.package import build_deb
+from rnnedge.deploy.debian.package import build_deb
 
 
 def write_deb(bundle: Path, out: Path, arch: str, source: str, wheels: Path | None, as_json: bool) -> None:

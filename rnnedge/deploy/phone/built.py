@@ -25,10 +25,10 @@ def built_app() -> dict[str, bytes]:
 
 
 def _files(folder: str, witness: str, target: str) -> dict[str, bytes]:
-    root = resources.files("rnnedge.deploy") / folder
+    root = resources.files("rnnedge.deploy.phone") / folder
     if not (root / witness).is_file():
         raise InputError(
-            f"rnnedge/deploy/{folder} is not built: run '{target}' in the checkout (the wheel brings it along)"
+            f"rnnedge/deploy/phone/{folder} is not built: run '{target}' in the checkout (the wheel brings it along)"
         )
     return dict(sorted(_walk(root, "")))
 

@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnedge.deploy.connection import DeployError
-from rnnedge.deploy.package import build_deb
+from rnnedge.deploy.debian.package import build_deb
+from rnnedge.deploy.ssh.connection import DeployError
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import sha256
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rnnedge import __version__
-from rnnedge.deploy.architecture import Architecture, architecture
-from rnnedge.deploy.archive import Entry, deb
-from rnnedge.deploy.payload import CONFIG, Runtime, payload, template
-from rnnedge.deploy.wheels import fetch
+from rnnedge.deploy.debian.architecture import Architecture, architecture
+from rnnedge.deploy.debian.archive import Entry, deb
+from rnnedge.deploy.debian.payload import CONFIG, Runtime, payload, template
+from rnnedge.deploy.debian.wheels import fetch
 from rnnedge_device.bundle import Bundle, read_bundle
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path, sha256

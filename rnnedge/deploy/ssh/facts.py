@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from rnnedge.deploy.connection import DeployError
+from rnnedge.deploy.ssh.connection import DeployError
 
 ARCHITECTURES = ("arm64", "armhf", "amd64")
 # Debian 12 and Raspberry Pi OS 12: the runtimes in the package are built for its Python.

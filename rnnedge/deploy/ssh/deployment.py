@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnedge.deploy.connection import Connection, DeployError
-from rnnedge.deploy.device import Device
-from rnnedge.deploy.host import Host
-from rnnedge.deploy.shelf import PackageShelf
+from rnnedge.deploy.ssh.connection import Connection, DeployError
+from rnnedge.deploy.ssh.device import Device
+from rnnedge.deploy.ssh.host import Host
+from rnnedge.deploy.ssh.shelf import PackageShelf
 from rnnedge_device.files import sha256
 
 # What is being done, and the share of it that is done where that is known.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from rnnedge.deploy.host import Host
+from rnnedge.deploy.ssh.host import Host
 from rnnedge_device.errors import InputError
 
 _BLOCK = 64 * 1024

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rnnedge.deploy.deployment import Deployment
-from rnnedge.deploy.host import Host
+from rnnedge.deploy.ssh.deployment import Deployment
+from rnnedge.deploy.ssh.host import Host
 from rnnedge_device.errors import InputError
 
 Text = Annotated[str, Field(min_length=1)]

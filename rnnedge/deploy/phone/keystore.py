@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnedge.deploy.android_tools import call
+from rnnedge.deploy.phone.android_tools import call
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 

@@ -12,9 +12,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from rnnedge import __version__
-from rnnedge.deploy.archive import Entry
-from rnnedge.deploy.trimming import Trimmed
-from rnnedge.deploy.wheels import digests, unpack
+from rnnedge.deploy.debian.archive import Entry
+from rnnedge.deploy.debian.trimming import Trimmed
+from rnnedge.deploy.debian.wheels import digests, unpack
 from rnnedge_device.service import unit_text
 
 PREFIX = "/usr/lib/rnnedge"
@@ -26,8 +26,8 @@ _DOC = "/usr/share/doc/rnnedge"
 
 
 def template(name: str, /, **values: str) -> bytes:
-    """A file of ``debian/`` with its ``@NAME@`` filled in."""
-    text = files("rnnedge.deploy").joinpath("debian", name).read_text(encoding="utf-8")
+    """A file of ``templates/`` with its ``@NAME@`` filled in."""
+    text = files("rnnedge.deploy.debian").joinpath("templates", name).read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"@{key.upper()}@", value)
     return text.encode()

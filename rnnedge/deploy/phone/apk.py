@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from rnnedge.deploy import android_tools
-from rnnedge.deploy.built import built_app
-from rnnedge.deploy.keystore import Keystore
+from rnnedge.deploy.phone import android_tools
+from rnnedge.deploy.phone.built import built_app
+from rnnedge.deploy.phone.keystore import Keystore
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path
 

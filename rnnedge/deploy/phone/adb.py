@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from rnnedge.deploy.android_tools import call
+from rnnedge.deploy.phone.android_tools import call
 from rnnedge_device.errors import InputError
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rnnedge.deploy.deployment import Deployment, Told
+from rnnedge.deploy.ssh.deployment import Deployment, Told
 from rnnedge_device.errors import InputError
 
 Act = Callable[[Deployment, Told], dict[str, Any]]

@@ -7,7 +7,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from rnnedge.deploy.built import built_site
+from rnnedge.deploy.phone.built import built_site
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
 

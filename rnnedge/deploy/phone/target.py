@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rnnedge.deploy.keystore import Keystore
+    from rnnedge.deploy.phone.keystore import Keystore
 
 _PATH = click.Path(path_type=Path)
 
@@ -125,7 +125,7 @@ def _site(bundle: Path, folder: Path) -> dict[str, Any]:
     import gzip
     import json
 
-    from rnnedge.deploy.site import BUNDLE, FACTS, write_site
+    from rnnedge.deploy.phone.site import BUNDLE, FACTS, write_site
 
     files = write_site(bundle, folder)
     return {
@@ -140,10 +140,10 @@ def _site(bundle: Path, folder: Path) -> dict[str, Any]:
 
 def _app(bundle: Path, out: Path, choices: PhoneChoices) -> dict[str, Any]:
     from rnnedge import __version__
-    from rnnedge.deploy import phone
-    from rnnedge.deploy.android_tools import require_tools
-    from rnnedge.deploy.apk import AppFacts, app_id, write_apk
-    from rnnedge.deploy.site import site_files
+    from rnnedge.deploy.phone import adb
+    from rnnedge.deploy.phone.android_tools import require_tools
+    from rnnedge.deploy.phone.apk import AppFacts, app_id, write_apk
+    from rnnedge.deploy.phone.site import site_files
 
     name = bundle.name.removesuffix(".rnnedge")
     facts = AppFacts(
@@ -151,12 +151,12 @@ def _app(bundle: Path, out: Path, choices: PhoneChoices) -> dict[str, Any]:
     )
     # Everything that can be wrong before anything is asked for or made.
     require_tools()
-    serial = phone.the_phone() if choices.install else None
+    serial = adb.the_phone() if choices.install else None
     files = site_files(bundle)
     keystore = _keystore(choices)
     write_apk(files, out, facts, keystore)
     if serial is not None:
-        phone.install(out, serial)
+        adb.install(out, serial)
     return {
         "path": str(out),
         "id": facts.id,
@@ -168,7 +168,7 @@ def _app(bundle: Path, out: Path, choices: PhoneChoices) -> dict[str, Any]:
 
 
 def _keystore(choices: PhoneChoices) -> Keystore:
-    from rnnedge.deploy.keystore import Keystore, read_password
+    from rnnedge.deploy.phone.keystore import Keystore, read_password
     from rnnedge_device.errors import InputError
 
     if choices.keystore is None:

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rnnedge.deploy.connection import Connection, DeployError, LinkError, RefusedError
-from rnnedge.deploy.facts import DeviceFacts
+from rnnedge.deploy.ssh.connection import Connection, DeployError, LinkError, RefusedError
+from rnnedge.deploy.ssh.facts import DeviceFacts
 from rnnedge_device.files import sha256
 
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ _BETWEEN_S = 2.0
 
 def step_script() -> str:
     """The shell functions that run on a device, `steps.sh`, without the call at the end."""
-    return (resources.files("rnnedge.deploy") / "steps.sh").read_text(encoding="utf-8")
+    return (resources.files("rnnedge.deploy.ssh") / "steps.sh").read_text(encoding="utf-8")
 
 
 class Device:

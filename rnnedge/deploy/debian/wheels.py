@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from rnnedge.deploy.architecture import Architecture
+from rnnedge.deploy.debian.architecture import Architecture
 from rnnedge_device.errors import InputError
 from rnnedge_device.files import atomic_path, sha256
 
@@ -36,7 +36,7 @@ def fetch(architecture: Architecture, cache: Path | None = None) -> list[Path]:
     Raises:
         InputError: they cannot be downloaded, or the cache cannot be written.
     """
-    pinned = files("rnnedge.deploy").joinpath("requirements", architecture.requirements).read_bytes()
+    pinned = files("rnnedge.deploy.debian").joinpath("requirements", architecture.requirements).read_bytes()
     folder = (cache or default_cache()) / f"{architecture.name}-{sha256(pinned)[:12]}"
     if not _is_whole(folder):
         _download(architecture, pinned, folder)

@@ -1,0 +1,1 @@
+"""A bundle onto phones: as a static site for their browsers, and as an Android app."""
