@@ -1,4 +1,4 @@
-"""A finished bundle on its way to a device: `debian` packs it, `ssh` and `sd_card` install it, `phone` serves phones."""
+"""A bundle on its way to a device: `debian` packs it, `ssh` and `sd_card` install it, `phone` serves phones."""
 
 from rnnedge.deploy.debian.package import DebFacts, build_deb
 

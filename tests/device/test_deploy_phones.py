@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from rnnedge.cli import main
-from rnnedge.deploy.phone import built
+from rnnedge.deploy.phone import adb, built
 from rnnedge.deploy.phone.apk import AppFacts, app_id
 from rnnedge.deploy.phone.keystore import Keystore, read_password
 from rnnedge.deploy.phone.site import write_site
@@ -141,9 +141,9 @@ def test_an_id_comes_from_the_bundles_name():
     ],
 )
 def test_a_phone_that_cannot_be_used_says_why(says, words, tmp_path, monkeypatch):
-    adb = tmp_path / "adb"
-    adb.write_text(f"#!/bin/sh\ncat <<'END'\n{says}END\n")
-    adb.chmod(0o755)
+    program = tmp_path / "adb"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{says}END\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(InputError, match=words):
         adb.the_phone()
