@@ -9,6 +9,7 @@ training step of 128 images on two x86-64 cores (28 rows of 28, one layer of 128
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import importlib.util
 import os
@@ -19,6 +20,9 @@ from collections.abc import Iterator
 from rnnedge_device.errors import InputError
 
 PREFERENCE = ("tensorflow", "jax", "torch")
+# glibc's malloc.h. An int holds no more, and glibc takes no more as a threshold for mapping than this on 64 bits.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_KEPT = 1 << 30
 
 
 def installed(name: str) -> bool:
@@ -57,9 +61,22 @@ def use_backend(name: str | None = None) -> str:
         # one.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+        _keep_freed_memory()
         with _quiet_stderr():
             importlib.import_module("keras")
     return str(sys.modules["keras"].backend.backend())
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed for what is asked for next.
+
+    By itself it maps a block of a training step's size anew each time and gives it back after: half of the processor's
+    time then goes into the kernel's clearing of pages.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library has other ways
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _LARGEST_KEPT)
 
 
 @contextlib.contextmanager
