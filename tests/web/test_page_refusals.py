@@ -101,6 +101,45 @@ def test_a_hostile_bundle_is_refused_and_the_one_before_stays(make, bundles, bro
     screenshot(browser, f"refused-{make.__name__}")
 
 
+# A model that never lets go of its worker is one that never hears of its bundle; half a minute is then half a second.
+HANGING = """
+const [send, later] = [Worker.prototype.postMessage, window.setTimeout];
+Worker.prototype.postMessage = function (message, ...rest) {
+  if (!window.hanging || message.kind !== "load") return send.call(this, message, ...rest);
+};
+window.setTimeout = (act, ms, ...rest) => later(act, window.hanging && ms === 30000 ? 500 : ms, ...rest);
+"""
+
+
+def test_a_model_that_never_begins_is_given_up_and_the_one_before_answers(bundles, browser, port):
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": HANGING})
+    try:
+        open_page(browser, f"http://localhost:{port}/")
+        name = text(browser, "name")
+        browser.execute_script("window.hanging = true")
+        browser.find_element("id", "file").send_keys(str(bundles / "clip.rnnedge"))
+        wait_for(lambda: shown(browser, "notice"), "the end of the trial")
+        assert "30 seconds" in text(browser, "notice")
+        assert text(browser, "name") == name
+        click(browser, "start")
+        wait_for(lambda: text(browser, "label") not in ("", "–"), "an answer")
+        click(browser, "start")
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_a_bundle_is_exchanged_while_the_camera_runs(bundles, browser, port):
+    open_page(browser, f"http://localhost:{port}/")
+    click(browser, "start")
+    wait_for(lambda: text(browser, "label") not in ("", "–"), "an answer")
+    browser.find_element("id", "file").send_keys(str(bundles / "clip.rnnedge"))
+    wait_for(lambda: "clips" in text(browser, "details"), "the other bundle")
+    wait_for(lambda: text(browser, "label") not in ("", "–"), "its answer")
+    assert text(browser, "state") == "Running"
+    assert not shown(browser, "notice")
+    click(browser, "start")
+
+
 def test_a_good_bundle_can_be_picked_instead(bundles, browser, port):
     open_page(browser, f"http://localhost:{port}/")
     browser.find_element("id", "file").send_keys(str(bundles / "clip.rnnedge"))

@@ -29,6 +29,7 @@ const en = {
   badAddress: "Not loaded: {url} is no address.", missing: "Not loaded: {url}: {detail}",
   tooLarge: "Not loaded: {size} MB are more than the {limit} MB that a bundle may have.",
   engineGone: "The part that runs the model stopped: {detail}. Load the bundle again.",
+  loadsForever: "Not loaded: the model did not begin within {seconds} seconds.",
 };
 
 export type TextKey = keyof typeof en;
@@ -62,6 +63,7 @@ const zh: Record<TextKey, string> = {
   badAddress: "未载入：{url} 不是有效地址。", missing: "未载入：{url}：{detail}",
   tooLarge: "未载入：{size} MB 超过模型包上限 {limit} MB。",
   engineGone: "模型运行部分已停止：{detail}。请重新载入模型包。",
+  loadsForever: "未载入：模型在 {seconds} 秒内未能启动。",
 };
 
 const LANGUAGES = { en, zh };
