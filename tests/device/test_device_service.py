@@ -13,6 +13,8 @@ from rnnedge_device.errors import InputError
 from rnnedge_device.service import Notifier, Watchdog, unit_text
 from rnnedge_device.service.watchdog import Liveness, status_line
 
+# In place of rnnedge-run, which may lie anywhere: a checkout in /tmp would be refused.
+PROGRAM = ["/usr/bin/env"]
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
 )
@@ -177,7 +179,7 @@ def settings(text):
 
 
 def test_the_unit_opens_cameras_and_nothing_else():
-    lines = settings(unit_text(["/etc/rnnedge/runner.toml"]))
+    lines = settings(unit_text(["/etc/rnnedge/runner.toml"], program=PROGRAM))
     assert [line for line in lines if line.startswith("DeviceAllow")] == ["DeviceAllow=char-video4linux rw"]
     for line in (
         "Type=notify",
@@ -187,8 +189,10 @@ def test_the_unit_opens_cameras_and_nothing_else():
         "WatchdogSec=60",
     ):
         assert line in lines
-    assert not [line for line in settings(unit_text([], "none")) if line.startswith("DeviceAllow")]
-    assert "DeviceAllow=char-dma_heap rw" in unit_text([], "picamera2")
+    assert not [
+        line for line in settings(unit_text([], "none", program=PROGRAM)) if line.startswith("DeviceAllow")
+    ]
+    assert "DeviceAllow=char-dma_heap rw" in unit_text([], "picamera2", program=PROGRAM)
 
 
 def test_the_command_prints_the_unit_of_itself(bundle_path, run_cli, monkeypatch, tmp_path):
@@ -255,7 +259,7 @@ def test_what_a_service_cannot_see_is_refused(bundle_path, run_cli):
 @pytest.mark.parametrize("cameras", ["v4l2", "picamera2", "none"])
 def test_systemd_understands_the_unit(cameras, tmp_path):
     path = tmp_path / "rnnedge.service"
-    path.write_text(unit_text(["/etc/rnnedge/a $b %c.toml"], cameras))
+    path.write_text(unit_text(["/etc/rnnedge/a $b %c.toml"], cameras, program=PROGRAM))
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -264,7 +268,7 @@ def test_systemd_understands_the_unit(cameras, tmp_path):
 def test_systemd_calls_the_unit_safe(tmp_path):
     """An exposure of 0 to 10; services without hardening have 9.6."""
     path = tmp_path / "rnnedge.service"
-    path.write_text(unit_text(["/etc/rnnedge/runner.toml"]))
+    path.write_text(unit_text(["/etc/rnnedge/runner.toml"], program=PROGRAM))
     command = ["systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=20", str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "offline" in done.stderr:
