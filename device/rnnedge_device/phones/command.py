@@ -1,6 +1,5 @@
 """``rnnedge-run --serve-web DIR``: its options, and what it says in the terminal."""
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +44,8 @@ def serve(folder: str, listen: str, cert: str | None, key: str | None) -> int:
         InputError: bad options, a folder without a site, a port that is taken.
     """
     load_extra("aiohttp", "--serve-web")
+    import asyncio  # takes as long to load as all else that --help needs
+
     from rnnedge_device.phones.certificate import Certificate, addresses, machine_names, own_certificate
     from rnnedge_device.phones.server import AUTHORITY, PhoneServer, default_folder
     from rnnedge_device.phones.site import read_site

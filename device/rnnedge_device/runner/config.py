@@ -1,7 +1,6 @@
 """The config of a runner: one TOML file, checked as a whole before anything starts."""
 
 import re
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -13,6 +12,7 @@ from rnnedge_device.runner.sections import SECTIONS, Section
 from rnnedge_device.runner.supervision import Supervision
 from rnnedge_device.sources import device_of
 from rnnedge_device.sources.camera_spec import public_name
+from rnnedge_device.toml_file import read_toml
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -150,15 +150,7 @@ def load_config(path: str | Path) -> Config:
     Example:
         load_config("door.toml").camera[0].name
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as problem:
-        raise InputError(f"config {str(path)!r}: {problem.strerror}") from None
-    except UnicodeDecodeError as problem:
-        raise InputError(f"config {str(path)!r}: must be UTF-8: {problem}") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise InputError(f"config {str(path)!r}: is not TOML: {problem}") from None
+    values = read_toml(path, "config")
     where = f"config {path}"
     sections = {name: values.pop(name) for name in SECTIONS if name in values}
     if "sections" in values:  # a field of ours, not a key of the file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rnnedge.deploy.ssh.deployment import Deployment
 from rnnedge.deploy.ssh.host import Host
 from rnnedge_device.errors import InputError
+from rnnedge_device.toml_file import read_toml
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -117,14 +117,7 @@ def load_fleet(path: Path) -> tuple[Fleet, list[Deployment]]:
     Example:
         fleet, deployments = load_fleet(Path("fleet.toml"))
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise InputError(f"fleet {str(path)!r}: {problem.strerror}") from None
-    except UnicodeDecodeError as problem:
-        raise InputError(f"fleet {str(path)!r}: must be UTF-8: {problem}") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise InputError(f"fleet {str(path)!r}: is not TOML: {problem}") from None
+    values = read_toml(path, "fleet")
     try:
         fleet = Fleet.model_validate(values)
         return fleet, fleet.deployments(path.parent)
