@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
-
-from rnnedge.deploy.debian.architecture import architecture
-from rnnedge.deploy.debian.archive import deb
-from rnnedge.deploy.debian.package import _control
-from rnnedge.deploy.debian.payload import Runtime, payload
 
 # One mount namespace a command: nothing stays mounted, whatever becomes of the command.
 _INSIDE = """
@@ -76,21 +70,3 @@ class Layered:
         place.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
         return f"/srv/{file.name}"
-
-
-def light_package(bundle: Path, out: Path, mark: int) -> Path:
-    """A package that differs from a real one in one thing: it borrows NumPy, OpenCV and LiteRT from /opt/site.
-
-    Postinst, launchers, unit, config and the device's own code are what every package has; with 55 MB less to unpack,
-    dpkg is done in a second. MARK makes packages differ, in their runtime too, as those of two versions do.
-    """
-    runtime = Runtime([])
-    borrow = f"import sys\nsys.path.append('/opt/site')\n# {mark}\n"
-    runtime._files["sitecustomize.py"] = borrow.encode(), 0o644
-    runtime.id = hashlib.sha256(f"{runtime.id} {mark}".encode()).hexdigest()[:16]
-    epoch, version = 1_700_000_000 + mark, f"0.1.0+{mark}"
-    entries = payload(runtime, bundle.read_bytes(), "0", epoch, version)
-    installed = sum(len(entry.data or b"") for entry in entries)
-    control = _control(architecture("amd64"), version, installed, runtime, entries)
-    out.write_bytes(deb(control, entries, epoch))
-    return out

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layered import Layered, light_package, missing
+from layered import Layered, missing
+from light_package import light_package
 
 from rnnedge_device.bundle import write_bundle
 from rnnedge_device.files import sha256
@@ -51,8 +52,8 @@ def device(pair: dict[str, Path], layers: Path, tmp_path_factory: pytest.TempPat
         pytest.skip(why)
     folder = tmp_path_factory.mktemp("packages")
     found = Layered(layers / "old")
-    found.put(light_package(pair["old"], folder / "old.deb", 1))
-    found.put(light_package(pair["new"], folder / "new.deb", 2))
+    found.put(light_package(pair["old"], folder / "old.deb", mark=1))
+    found.put(light_package(pair["new"], folder / "new.deb", mark=2))
     found.put(pair["new"])
     found.run("dpkg", "-i", "/srv/old.deb")
     return found
