@@ -13,6 +13,7 @@ from rnnedge.training.callbacks import RestoreMetrics, ShowSteps, StepCheckpoint
 from rnnedge.training.caption_problem import CaptionProblem
 from rnnedge.training.checkpoint import Progress, restore_checkpoint, save_checkpoint
 from rnnedge.training.clip_problem import ClipProblem
+from rnnedge.training.fused_norm import fuse_normalisation
 from rnnedge.training.image_problem import ImageProblem
 from rnnedge.training.logs import TensorBoard, write_history
 from rnnedge.training.optimizers import make_optimizer
@@ -106,6 +107,7 @@ class _Run:
             model = self.problem.model()
         finally:
             keras.config.set_dtype_policy(before)
+        fuse_normalisation(model)
         schedule = make_schedule(
             t.schedule,
             t.learning_rate,
