@@ -65,6 +65,7 @@ def test_the_page_and_its_files(server):
     for path, kind in (
         ("", "text/html"),
         ("page.css", "text/css"),
+        ("theme.css", "text/css"),
         ("page.js", "text/javascript"),
         ("chart.js", "text/javascript"),
         ("icon.svg", "image/svg+xml"),

@@ -63,7 +63,7 @@ def test_without_a_token_there_is_a_way_in_and_nothing_else(server):
         assert httpx.post(server.url + path).status_code == 401
     sent_on = httpx.get(server.url)
     assert (sent_on.status_code, sent_on.headers["Location"]) == (303, "/login")
-    for path in ("login", "page.css", "icon.svg"):
+    for path in ("login", "page.css", "theme.css", "icon.svg"):
         assert httpx.get(server.url + path).status_code == 200
 
 

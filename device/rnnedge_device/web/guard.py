@@ -15,7 +15,7 @@ from rnnedge_device.web.secret import SESSION_S, Secret
 log = logging.getLogger(__name__)
 
 # What a browser needs before anyone has logged in.
-PUBLIC = frozenset({"/login", "/page.css", "/icon.svg"})
+PUBLIC = frozenset({"/login", "/page.css", "/theme.css", "/icon.svg"})
 
 
 class Guard:

@@ -10,7 +10,7 @@ from aiohttp import web
 from rnnedge_device.web.guard import Guard
 
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_FILES = ("page.html", "login.html", "page.css", "page.js", "chart.js", "icon.svg")
+_FILES = ("page.html", "login.html", "page.css", "theme.css", "page.js", "chart.js", "icon.svg")
 _LOGOUT = '<form id="logout" method="post" action="/logout"'
 _WRONG = '<p class="wrong" role="alert"'
 

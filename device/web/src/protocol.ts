@@ -4,6 +4,11 @@
  * Times are milliseconds of the source, never falling between two resets.
  */
 
+import type { Said } from "./problems";
+
+/** Of a whole bundle: a phone should refuse sooner than run out of memory. */
+export const MAX_BYTES = 64 * 2 ** 20;
+
 /** To the worker. A frame's picture is transferred, and closed by the worker whatever becomes of it. */
 export type ToWorker =
   | {
@@ -34,12 +39,12 @@ export interface EventLine {
   /** Of a line about a frame: its number, from 0. */
   frame?: number;
   latency_ms?: number;
-  reset?: string;
+  reset?: "start" | "gap" | "cut" | "demand";
   event?: "start" | "end";
   start_ms?: number;
   end_ms?: number;
   words?: number;
-  reason?: string;
+  reason?: "start" | "scene_cut" | "interval";
 }
 
 /**
@@ -92,10 +97,10 @@ export type FromWorker =
   /** This frame gets no answer, or no further one: passed over by the model's rate, or nothing was due. */
   | { kind: "skipped"; id: number }
   /**
-   * Something cannot be done; what was loaded before stays loaded, unless the model made the runtime crash. `message` is
-   * for the user. A damaged model may also keep the runtime busy for ever: who loads a bundle that nobody vouches for
+   * Something cannot be done; what was loaded before stays loaded, unless the model made the runtime crash. `said` is
+   * for the user, `detail` for whoever looks closer. A damaged model may also keep the runtime busy for ever: who loads a bundle that nobody vouches for
    * does it in a worker of its own, with a deadline.
    */
-  | { kind: "problem"; message: string; detail?: string; id?: number }
+  | { kind: "problem"; said: Said; detail?: string; id?: number }
   /** The lines about what ended, and a caption that was not whole. */
   | { kind: "finished"; events: EventLine[] };

@@ -4,6 +4,7 @@ import { loadRuntime, log } from "./engine/loader";
 import type { Rgba } from "./engine/picture";
 import { hasCrashed, type Runtime, textOf } from "./engine/runtime";
 import { Session } from "./engine/session";
+import { said } from "./problems";
 import type { FromWorker, ToWorker } from "./protocol";
 
 let runtime: Promise<Runtime> | null = null;
@@ -21,8 +22,8 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
 
 function fail(problem: unknown, data?: ToWorker): void {
   if (hasCrashed(problem)) session = runtime = null; // the next bundle gets another
-  const message = problem instanceof InputError ? problem.message : `the model failed: ${textOf(problem)}`;
-  say({ kind: "problem", message, detail: log.join("\n"), ...(data?.kind === "frame" && { id: data.id }) });
+  const why = problem instanceof InputError ? problem.said : said("the model failed: {detail}", { detail: textOf(problem) });
+  say({ kind: "problem", said: why, detail: log.join("\n"), ...(data?.kind === "frame" && { id: data.id }) });
 }
 
 async function answer(message: ToWorker): Promise<void> {
@@ -91,7 +92,7 @@ function frameOf(bitmap: ImageBitmap | VideoFrame): Rgba {
   canvas ??= new OffscreenCanvas(columns, rows);
   if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
   const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-  if (!context) throw new InputError("this browser gives a worker no canvas: update it");
+  if (!context) throw new InputError(said("this browser gives a worker no canvas: update it"));
   context.drawImage(bitmap, 0, 0);
   return { data: context.getImageData(0, 0, columns, rows).data, rows, columns, channels: 4 };
 }

@@ -1,7 +1,8 @@
 /** Bundles that are not what they say: each is refused with a message, whatever was changed. */
 import { expect, test } from "vitest";
-import { Bundle, MAX_BYTES } from "../src/engine/bundle";
+import { Bundle } from "../src/engine/bundle";
 import { BundleError } from "../src/engine/errors";
+import { MAX_BYTES } from "../src/protocol";
 import { missing, uint8s, vectors } from "./vectors";
 
 const given = test.skipIf(missing);

@@ -4,6 +4,7 @@
  */
 import { Preprocess } from "../src/engine/preprocess";
 import type { Picture } from "../src/engine/picture";
+import { sentence } from "../src/problems";
 import type { EventLine, FromWorker, ToWorker } from "../src/protocol";
 import { linesApart } from "./parity";
 import type { Entry, Parity, ToProbe } from "./probe_messages";
@@ -79,7 +80,7 @@ async function linesOf(entry: Entry, frames: Picture[]): Promise<{ loaded: FromW
     app.send({ kind: "frame", id, bitmap, ts_ms: entry.times[id] }, [bitmap]);
     for (let open = true; open; ) {
       const message = await app.next();
-      if (message.kind === "problem") throw new Error(message.message);
+      if (message.kind === "problem") throw new Error(sentence(message.said));
       if ("events" in message) lines.push(...(message.events ?? []));
       open = message.kind === "caption" && !message.done;
     }
@@ -106,7 +107,7 @@ async function refused(): Promise<string[]> {
   for (const bad of [tampered.buffer, huge.buffer as ArrayBuffer, new ArrayBuffer(0), new TextEncoder().encode("<html>").buffer]) {
     app.send({ kind: "load", bytes: bad as ArrayBuffer, wasm });
     const message = await app.next();
-    problems.push(message.kind === "problem" ? message.message : "");
+    problems.push(message.kind === "problem" ? sentence(message.said) : "");
   }
   app.end();
   return problems;

@@ -1,5 +1,5 @@
 /** The container of a bundle: a ZIP of few plain names, stored, checked before a byte of a member is read. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { shown } from "./fields";
 
 const MAX_MEMBERS = 64;
@@ -23,23 +23,25 @@ export function checkedMembers(data: Uint8Array): Map<string, Member> {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const end = endOf(view);
   const count = view.getUint16(end + 10, true);
-  if (count > MAX_MEMBERS) throw new BundleError(`${count} members: at most ${MAX_MEMBERS}`);
+  if (count > MAX_MEMBERS) throw refused("{count} members: at most {most}", { count, most: MAX_MEMBERS });
   const found = new Map<string, Member>();
   let at = view.getUint32(end + 16, true), total = 0;
   for (let number = 0; number < count; number++) {
-    if (at + 46 > end || view.getUint32(at, true) !== ENTRY) throw damaged("its directory");
+    if (at + 46 > end || view.getUint32(at, true) !== ENTRY) throw refused("damaged or not a bundle: its directory");
     const length = view.getUint16(at + 28, true);
-    if (at + 46 + length > end) throw damaged("its directory");
+    if (at + 46 + length > end) throw refused("damaged or not a bundle: its directory");
     const name = String.fromCharCode(...data.subarray(at + 46, at + 46 + length));
-    if (!PLAIN_NAME.test(name)) throw new BundleError(`member ${shown(name)}: must be a plain file name, without folders`);
-    if (found.has(name)) throw new BundleError(`member '${name}': there twice`);
+    if (!PLAIN_NAME.test(name)) {
+      throw refused("member {name}: must be a plain file name, without folders", { name: shown(name) });
+    }
+    if (found.has(name)) throw refused("member '{name}': there twice", { name });
     if (view.getUint16(at + 10, true) !== 0 || view.getUint16(at + 8, true) & 1) {
-      throw new BundleError(`member '${name}': must be stored, neither compressed nor encrypted`);
+      throw refused("member '{name}': must be stored, neither compressed nor encrypted", { name });
     }
     const size = view.getUint32(at + 24, true);
     total += size;
     if (view.getUint32(at + 20, true) !== size || total > data.length) {
-      throw new BundleError(`member '${name}': its declared size ${size} is false`);
+      throw refused("member '{name}': its declared size {size} is false", { name, size });
     }
     const offset = contentOf(view, view.getUint32(at + 42, true), name, size);
     found.set(name, { name, size, crc: view.getUint32(at + 16, true), offset });
@@ -55,12 +57,8 @@ export function checkedMembers(data: Uint8Array): Map<string, Member> {
  */
 export function readMember(data: Uint8Array, member: Member): Uint8Array<ArrayBuffer> {
   const bytes = data.slice(member.offset, member.offset + member.size);
-  if (crc32(bytes) !== member.crc) throw damaged(`member '${member.name}'`);
+  if (crc32(bytes) !== member.crc) throw refused("damaged or not a bundle: member '{name}'", { name: member.name });
   return bytes;
-}
-
-function damaged(what: string): BundleError {
-  return new BundleError(`damaged or not a bundle: ${what}`);
 }
 
 function endOf(view: DataView): number {
@@ -68,13 +66,15 @@ function endOf(view: DataView): number {
   for (let at = view.byteLength - 22; at >= 0 && at >= view.byteLength - 22 - 0xffff; at--) {
     if (view.getUint32(at, true) === END && at + 22 + view.getUint16(at + 20, true) === view.byteLength) return at;
   }
-  throw damaged("not a ZIP file, or cut short");
+  throw refused("damaged or not a bundle: not a ZIP file, or cut short");
 }
 
 function contentOf(view: DataView, local: number, name: string, size: number): number {
-  if (local + 30 > view.byteLength || view.getUint32(local, true) !== LOCAL) throw damaged(`member '${name}'`);
+  if (local + 30 > view.byteLength || view.getUint32(local, true) !== LOCAL) {
+    throw refused("damaged or not a bundle: member '{name}'", { name });
+  }
   const offset = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-  if (offset + size > view.byteLength) throw damaged(`member '${name}' is cut short`);
+  if (offset + size > view.byteLength) throw refused("damaged or not a bundle: member '{name}' is cut short", { name });
   return offset;
 }
 

@@ -1,15 +1,14 @@
 /** The bundle `NAME.rnnedge`: a stored ZIP of manifest, models, vocabulary and golden inputs, checked before use. */
 import { checkedMembers, type Member, readMember } from "./archive";
 import { vocabularyFrom } from "./caption";
-import { BundleError } from "./errors";
+import { MAX_BYTES } from "../protocol";
+import { refused } from "./errors";
 import { Fields, shown } from "./fields";
 import { checkVersion, filesOf, Manifest } from "./manifest";
 import { sha256, SIGNATURE, SIGNATURE_BYTES, signedBy } from "./signature";
 
 const MANIFEST = "manifest.json";
 const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
-/** Of a whole bundle: a phone should refuse sooner than run out of memory. */
-export const MAX_BYTES = 64 * 2 ** 20;
 
 /** A bundle whose names, sizes and digests were checked. */
 export class Bundle {
@@ -24,7 +23,7 @@ export class Bundle {
   vocabulary(): string[] {
     const name = this.manifest.caption?.vocabulary ?? "";
     const member = this.members.get(name);
-    if (!member) throw new BundleError(`vocabulary = ${shown(name)}: is not a member of the bundle`);
+    if (!member) throw refused("{where}: vocabulary = {name}: is not a member", { where: MANIFEST, name: shown(name) });
     return vocabularyFrom(member, name);
   }
 
@@ -36,12 +35,11 @@ export class Bundle {
    */
   static async read(bytes: ArrayBuffer, key?: string): Promise<Bundle> {
     const data = new Uint8Array(bytes);
-    if (data.length > MAX_BYTES) throw new BundleError(`bundle: ${data.length} bytes: at most ${MAX_BYTES}`);
+    if (data.length > MAX_BYTES) throw refused("{size} bytes: at most {most}", { size: data.length, most: MAX_BYTES });
     try {
       return await unpack(data, key, (manifest, members, signer) => new Bundle(manifest, members, signer));
     } catch (problem) {
-      if (problem instanceof RangeError) throw new BundleError("bundle: damaged or not a bundle");
-      if (problem instanceof BundleError) throw new BundleError(`bundle: ${problem.message}`);
+      if (problem instanceof RangeError) throw refused("damaged or not a bundle");
       throw problem;
     }
   }
@@ -61,21 +59,22 @@ async function unpack(
   const entries = filesOf(fields);
   for (const name of found.keys()) {
     if (name !== MANIFEST && name !== SIGNATURE && !entries.has(name)) {
-      throw new BundleError(`member '${name}': not listed in ${MANIFEST}`);
+      throw refused("member '{name}': not listed in {manifest}", { name, manifest: MANIFEST });
     }
   }
   const members = new Map<string, Uint8Array>();
   for (const [name, entry] of entries) {
     const member = found.get(name);
     if (!member || name === MANIFEST || name === SIGNATURE) {
-      throw new BundleError(`${MANIFEST}: files lists ${shown(name)}, which is not a member`);
+      throw refused("{where}: files lists {name}, which is not a member", { where: MANIFEST, name: shown(name) });
     }
     if (member.size !== entry.size) {
-      throw new BundleError(`member '${name}': ${member.size} bytes where ${MANIFEST} declares ${entry.size}`);
+      const gaps = { name, size: member.size, manifest: MANIFEST, declared: entry.size };
+      throw refused("member '{name}': {size} bytes where {manifest} declares {declared}", gaps);
     }
     const bytes = readMember(data, member);
     if ((await sha256(bytes)) !== entry.sha256) {
-      throw new BundleError(`${name}: the SHA-256 differs from the manifest's: the file was changed or damaged`);
+      throw refused("{name}: the SHA-256 differs from the manifest's: the file was changed or damaged", { name });
     }
     members.set(name, bytes);
   }
@@ -85,12 +84,13 @@ async function unpack(
 /** The manifest's bytes, not parsed, and the signature. */
 function ownMembers(data: Uint8Array, found: Map<string, Member>): [Uint8Array, Uint8Array | null] {
   const manifest = found.get(MANIFEST), signature = found.get(SIGNATURE);
-  if (!manifest) throw new BundleError(`${MANIFEST} is missing`);
+  if (!manifest) throw refused("{name} is missing", { name: MANIFEST });
   if (manifest.size > MAX_MANIFEST_BYTES) {
-    throw new BundleError(`${MANIFEST}: ${manifest.size} bytes: at most ${MAX_MANIFEST_BYTES}`);
+    const gaps = { name: MANIFEST, size: manifest.size, most: MAX_MANIFEST_BYTES };
+    throw refused("{name}: {size} bytes: at most {most}", gaps);
   }
   if (signature && signature.size !== SIGNATURE_BYTES) {
-    throw new BundleError(`${SIGNATURE}: ${signature.size} bytes: must be ${SIGNATURE_BYTES}`);
+    throw refused("{name}: {size} bytes: must be {must}", { name: SIGNATURE, size: signature.size, must: SIGNATURE_BYTES });
   }
   return [readMember(data, manifest), signature ? readMember(data, signature) : null];
 }
@@ -101,9 +101,10 @@ function jsonOf(raw: Uint8Array): unknown {
     text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
     found = JSON.parse(text);
   } catch (problem) {
-    throw new BundleError(`${MANIFEST}: not JSON: ${problem instanceof Error ? problem.message : problem}`);
+    const detail = problem instanceof Error ? problem.message : String(problem);
+    throw refused("{name}: not JSON: {detail}", { name: MANIFEST, detail });
   }
-  if (hasKeyTwice(text)) throw new BundleError(`${MANIFEST}: a key is there twice`);
+  if (hasKeyTwice(text)) throw refused("{name}: a key is there twice", { name: MANIFEST });
   return found;
 }
 

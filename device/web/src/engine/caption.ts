@@ -1,5 +1,5 @@
 /** What a caption model assumes about words: its vocabulary, how it is searched, and when it speaks again. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields, isCount, isText, shown } from "./fields";
 import { sceneCutFrom } from "./scene";
 
@@ -29,7 +29,7 @@ export function captionFrom(data: unknown, where: string): CaptionSpec {
     noRepeat: fields.integer("no_repeat", 0, MAX_COUNT),
     intervalMs: fields.positive("interval_ms"),
     sceneCut: fields.optional("scene_cut", sceneCutFrom),
-    grid: fields.raw("grid") === null ? null : fields.list("grid", isCount, "two whole numbers above zero"),
+    grid: fields.raw("grid") === null ? null : fields.list("grid", isCount, "must be a list of whole numbers above zero"),
   };
   fields.done();
   if (found.grid && found.grid.length !== 2) throw fields.fail("grid", "must be [rows, columns]");
@@ -42,14 +42,14 @@ export function vocabularyFrom(member: Uint8Array, name: string): string[] {
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(member);
   } catch {
-    throw new BundleError(`${name}: must be UTF-8`);
+    throw refused("{name}: must be UTF-8", { name });
   }
   const words = text.replace(/\n$/, "").split("\n");
   if (shown(words.slice(0, SPECIALS.length)) !== shown(SPECIALS)) {
-    throw new BundleError(`${name}: must begin with ${SPECIALS.join(", ")}`);
+    throw refused("{name}: must begin with {marks}", { name, marks: SPECIALS.join(", ") });
   }
   if (!words.every((word) => isText(word) && /^\S+$/.test(word)) || new Set(words).size !== words.length) {
-    throw new BundleError(`${name}: must have a word a line, without whitespace, each once`);
+    throw refused("{name}: must have a word a line, without whitespace, each once", { name });
   }
   return words;
 }

@@ -1,7 +1,7 @@
 /** A caption bundle at work: frames in, sentences out. */
 import type { Bundle } from "./bundle";
 import { type CaptionSpec, END, START } from "./caption";
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import type { Form } from "./form";
 import type { Decoder } from "./hypothesis";
 import type { Manifest } from "./manifest";
@@ -28,7 +28,7 @@ export class Captioner implements Decoder {
     this.spec = manifest.caption;
     this.y = decoder.output("y");
     if (this.y.size !== words.length) {
-      throw new BundleError(`vocabulary of ${words.length} words: the model's y has ${this.y.size}`);
+      throw refused("vocabulary of {words} words: the model's y has {size}", { words: words.length, size: this.y.size });
     }
     // Pixel value to model input in one look-up, quantised once.
     this.table = encoder.input("x").hold(manifest.preprocess.table);

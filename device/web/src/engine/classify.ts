@@ -1,6 +1,6 @@
 /** A row bundle at work: frames in, labels out, the same answer for every form. */
 import type { Bundle } from "./bundle";
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import type { Form } from "./form";
 import type { Manifest } from "./manifest";
 import type { Frame } from "./picture";
@@ -31,7 +31,7 @@ export class Classifier {
   /** The bundle's first form that this runtime has: all but `fused`, whose operator it lacks. */
   static async load(bundle: Bundle, runtime: Runtime, threads: number): Promise<Classifier> {
     const { manifest } = bundle, form = manifest.forms.find((one) => one.name !== "fused");
-    if (!form) throw new BundleError("form fused, only: a browser has no fused LSTM; export with --form unrolled");
+    if (!form) throw refused("form fused, only: a browser has no fused LSTM; export with --form unrolled");
     return new Classifier(manifest, form, await runtime.load(bundle.members.get(form.file)!, [form], threads));
   }
 

@@ -29,7 +29,7 @@ export function clipFrom(data: unknown, where: string): ClipSpec {
   };
   fields.done();
   if ((found.rate * found.maxGapMs) / 1000 > MAX_HELD) {
-    throw fields.fail("max_gap_ms", `a frame would be held for more than ${MAX_HELD} steps`);
+    throw fields.fail("max_gap_ms", "a frame would be held for more than {most} steps", { most: MAX_HELD });
   }
   return found;
 }

@@ -1,5 +1,5 @@
 /** From scores a frame to events: smoothing, hysteresis, minimum length, refractory time. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields } from "./fields";
 import { round } from "./numbers";
 
@@ -22,7 +22,9 @@ export function eventRulesFrom(data: unknown, where: string): EventRules {
     refractoryMs: fields.number("refractory_ms", 0),
   };
   fields.done();
-  if (found.off > found.on) throw new BundleError(`${where}: off = ${found.off}: must be at most on = ${found.on}`);
+  if (found.off > found.on) {
+    throw refused("{where}: off = {off}: must be at most on = {on}", { where, off: found.off, on: found.on });
+  }
   return found;
 }
 

@@ -1,7 +1,9 @@
 /** One JSON object, read key by key; `done()` refuses the keys nobody asked for. */
-import { BundleError } from "./errors";
+import { type Gaps, type Problem, said } from "../problems";
+import { type BundleError, refused } from "./errors";
 
 type Json = Record<string, unknown>;
+type ListProblem = Extract<Problem, `must be a list of ${string}`>;
 
 export class Fields {
   readonly where: string;
@@ -10,26 +12,30 @@ export class Fields {
 
   /** @param where the place, for messages, such as `manifest.json: forms[0]` */
   constructor(data: unknown, where: string) {
-    if (!isObject(data)) throw new BundleError(`${where}: ${shown(data)} is not an object`);
+    if (!isObject(data)) throw refused("{where}: {value} is not an object", { where, value: shown(data) });
     this.data = data;
     this.where = where;
   }
 
-  fail(key: string, problem: string): BundleError {
-    return new BundleError(`${this.where}: ${key} = ${shown(this.data[key])}: ${problem}`);
+  /** The error that refuses a key's value, and says what it must be. */
+  fail<T extends Problem>(key: string, problem: T, ...gaps: Gaps<T>): BundleError {
+    const must = said(problem, ...gaps), { where } = this;
+    return refused("{where}: {key} = {value}: {must}", { where, key, value: shown(this.data[key]), must });
   }
 
   raw(key: string, fallback?: unknown): unknown {
     this.seen.add(key);
     if (Object.hasOwn(this.data, key)) return this.data[key];
-    if (fallback === undefined) throw new BundleError(`${this.where}: the key '${key}' is missing`);
+    if (fallback === undefined) throw refused("{where}: the key '{key}' is missing", { where: this.where, key });
     return fallback;
   }
 
   text<T extends string = string>(key: string, fallback?: T, allowed?: readonly T[]): T {
     const value = this.raw(key, fallback);
     if (typeof value !== "string") throw this.fail(key, "must be a text");
-    if (allowed && !allowed.includes(value as T)) throw this.fail(key, `must be one of ${allowed.join(", ")}`);
+    if (allowed && !allowed.includes(value as T)) {
+      throw this.fail(key, "must be one of {allowed}", { allowed: allowed.join(", ") });
+    }
     return value as T;
   }
 
@@ -65,15 +71,15 @@ export class Fields {
     return value;
   }
 
-  list<T>(key: string, check: (item: unknown) => item is T, of: string, fallback?: T[]): T[] {
+  list<T>(key: string, check: (item: unknown) => item is T, must: ListProblem, fallback?: T[]): T[] {
     const value = this.raw(key, fallback);
-    if (!Array.isArray(value) || !value.every(check)) throw this.fail(key, `must be a list of ${of}`);
+    if (!Array.isArray(value) || !value.every(check)) throw this.fail(key, must);
     return value;
   }
 
   /** A list of objects, each read by `read(object, place)`. */
   objects<T>(key: string, read: (item: unknown, where: string) => T): T[] {
-    return this.list(key, isObject, "objects").map((item, index) => read(item, `${this.where}: ${key}[${index}]`));
+    return this.list(key, isObject, "must be a list of objects").map((item, index) => read(item, `${this.where}: ${key}[${index}]`));
   }
 
   /** An object read by `read(object, place)`, or null. */
@@ -87,15 +93,14 @@ export class Fields {
     const unknown = Object.keys(this.data).filter((key) => !this.seen.has(key)).sort()[0];
     if (unknown === undefined) return;
     const known = [...this.seen].sort().join(", ");
-    throw new BundleError(
-      `${this.where}: unknown key ${shown(unknown)} = ${shown(this.data[unknown])}; allowed: ${known}`,
-    );
+    const gaps = { where: this.where, key: shown(unknown), value: shown(this.data[unknown]), known };
+    throw refused("{where}: unknown key {key} = {value}; allowed: {known}", gaps);
   }
 
   private within(key: string, value: number, least: number, most: number): number {
     if (value >= least && value <= most) return value;
-    const limit = most === Infinity ? `${least} or more` : `from ${least} to ${most}`;
-    throw this.fail(key, `must be ${limit}`);
+    if (most === Infinity) throw this.fail(key, "must be {least} or more", { least });
+    throw this.fail(key, "must be from {least} to {most}", { least, most });
   }
 }
 

@@ -1,5 +1,5 @@
 /** A form: one way the model of a bundle is compiled, with its border and its states. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields, isCount, shown } from "./fields";
 import { product } from "./numbers";
 import { Scan, type State, stateFrom, Tensor } from "./tensors";
@@ -33,36 +33,44 @@ export class Form {
     return this.named(this.outputs, name, "output");
   }
 
+  /** For messages. */
+  private get where(): string {
+    return `manifest.json: form ${this.name}`;
+  }
+
   private named(tensors: Tensor[], name: string, side: string): Tensor {
     const found = tensors.find((tensor) => tensor.name === name);
-    if (!found) throw new BundleError(`manifest.json: form ${this.name}: ${side} '${name}' is missing`);
+    if (!found) throw refused("{where}: {side} '{name}' is missing", { where: this.where, side, name });
     return found;
   }
 
   /** Do the tensors fit the task, each other, the preprocessed image and the labels? BundleError if not. */
   check(image: number[], classes: number, task: BundleTask): void {
-    const where = `manifest.json: form ${this.name}`;
+    const { where } = this;
     if (!FORMS_OF[task].includes(this.name)) {
-      throw new BundleError(`${where}: a ${task} bundle has ${FORMS_OF[task].join(", ")}`);
+      throw refused("{where}: a {task} bundle has {forms}", { where, task, forms: FORMS_OF[task].join(", ") });
     }
     if (task === "clips") this.checkClips(image, classes, where);
     else if (task === "captions") this.checkCaptions(image, where);
     else this.checkImage(image, classes, where);
     for (const tensor of [...this.inputs, ...this.outputs]) {
       if ((tensor.dtype === "int32") !== (this.name === "decode" && tensor.name === "token")) {
-        throw new BundleError(`${where}: ${tensor.name}: dtype ${tensor.dtype}: int32 is for token, only`);
+        const { name, dtype } = tensor;
+        throw refused("{where}: {name}: dtype {dtype}: int32 is for token, only", { where, name, dtype });
       }
     }
     for (const state of this.states) {
       if (!this.input(state.input).tiedTo(this.output(state.output))) {
-        throw new BundleError(`${where}: state ${state.input}: ${state.output} must be tied to it`);
+        const { input, output } = state;
+        throw refused("{where}: state {input}: {output} must be tied to it", { where, input, output });
       }
     }
     const [inputs, outputs] = this.known(task);
     for (const [side, given, known] of [["inputs", this.inputs, inputs], ["outputs", this.outputs, outputs]] as const) {
       const names = given.map((tensor) => tensor.name);
       if (shown([...names].sort()) !== shown([...known].sort())) {
-        throw new BundleError(`${where}: ${side} ${shown(names)}: must be ${[...known].sort().join(", ")}, each once`);
+        const gaps = { where, side, names: shown(names), known: [...known].sort().join(", ") };
+        throw refused("{where}: {side} {names}: must be {known}, each once", gaps);
       }
     }
   }
@@ -84,39 +92,45 @@ export class Form {
   private checkImage(image: number[], classes: number, where: string): void {
     const x = this.input("x"), y = this.output("y"), sequence = this.scan.shape(image, where);
     if (shown(y.shape) !== shown([1, classes])) {
-      throw new BundleError(`${where}: y has shape ${shown(y.shape)} for ${classes} labels: must be [1, ${classes}]`);
+      const gaps = { where, shape: shown(y.shape), classes };
+      throw refused("{where}: y has shape {shape} for {classes} labels: must be [1, {classes}]", gaps);
     }
     const fits =
       this.name === "step"
         ? sequence.length === 2 && shown(x.shape) === shown([1, sequence[1]]) && this.states.length > 0
         : product(sequence) === x.size && x.shape[0] === 1 && this.states.length === 0;
-    if (!fits) throw new BundleError(`${where}: x ${shown(x.shape)} and ${this.states.length} states do not fit the image`);
+    if (fits) return;
+    const gaps = { where, x: shown(x.shape), states: this.states.length };
+    throw refused("{where}: x {x} and {states} states do not fit the image", gaps);
   }
 
   private checkClips(image: number[], classes: number, where: string): void {
     const x = this.input("x"), y = this.output("y");
     const time = this.name === "sequence" ? x.shape.slice(1, 2) : [];
     if (shown(x.shape) !== shown([1, ...time, ...image]) || shown(y.shape) !== shown([1, ...time, classes])) {
-      throw new BundleError(`${where}: x ${shown(x.shape)}, y ${shown(y.shape)} do not fit the frame and the labels`);
+      const gaps = { where, x: shown(x.shape), y: shown(y.shape) };
+      throw refused("{where}: x {x}, y {y} do not fit the frame and the labels", gaps);
     }
     if (!this.states.length || this.scan.steps.length) {
-      throw new BundleError(`${where}: a clip model has at least one state and no scan`);
+      throw refused("{where}: a clip model has at least one state and no scan", { where });
     }
   }
 
   private checkCaptions(image: number[], where: string): void {
     if (this.scan.steps.length || this.states.length > 0 !== (this.name === "decode")) {
-      throw new BundleError(`${where}: decode has at least one state, encode none, and neither has a scan`);
+      throw refused("{where}: decode has at least one state, encode none, and neither has a scan", { where });
     }
     if (this.name === "encode") {
       if (shown(this.input("x").shape) !== shown([1, ...image]) || !this.outputs.length) {
-        throw new BundleError(`${where}: x ${shown(this.input("x").shape)}: must be ${shown([1, ...image])}`);
+        const gaps = { where, x: shown(this.input("x").shape), must: shown([1, ...image]) };
+        throw refused("{where}: x {x}: must be {must}", gaps);
       }
       return;
     }
     const token = this.input("token"), y = this.output("y");
     if (shown(token.shape) !== "[1]" || y.shape.length !== 2 || y.shape[0] !== 1) {
-      throw new BundleError(`${where}: token ${shown(token.shape)}, y ${shown(y.shape)}: must be [1] and [1, K]`);
+      const gaps = { where, token: shown(token.shape), y: shown(y.shape) };
+      throw refused("{where}: token {token}, y {y}: must be [1] and [1, K]", gaps);
     }
   }
 
@@ -132,7 +146,9 @@ export class Form {
       Scan.from(fields.raw("scan"), where),
       fields.integer("size_bytes"),
     );
-    if (!Object.values(fields.table("ops")).every(isCount)) throw fields.fail("ops", "must be {operator: count above zero}");
+    if (!Object.values(fields.table("ops")).every(isCount)) {
+      throw fields.fail("ops", "must be operators with whole numbers above zero");
+    }
     if (fields.raw("latency_us") !== null) fields.number("latency_us");
     fields.done();
     return form;

@@ -1,5 +1,6 @@
 /** A hypothesis of a search for sentences, and how it grows by a word: one step of a decoder, the rules applied. */
 import { END, PAD, START, UNKNOWN } from "./caption";
+import { said } from "../problems";
 import { InputError } from "./errors";
 import type { Named, Values } from "./tensors";
 
@@ -56,7 +57,7 @@ export class Steps {
 
   private choices(live: Live): ReturnType<Decoder["step"]> {
     const { ids } = live.found, found = this.decoder.step(ids.length ? ids[ids.length - 1] : START, live.state);
-    if (found.choices.some(Number.isNaN)) throw new InputError("the model gives NaN: its weights are damaged");
+    if (found.choices.some(Number.isNaN)) throw new InputError(said("the model gives NaN: its weights are damaged"));
     for (const word of [PAD, START, UNKNOWN, ...repeating(ids, this.noRepeat)]) found.choices[word] = -Infinity;
     return found;
   }

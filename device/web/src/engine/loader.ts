@@ -1,5 +1,6 @@
 /** Fetches the runtime into a worker: its own two files, from beside the app and from nowhere else. */
 import { version } from "@litertjs/core/package.json";
+import { said } from "../problems";
 import { InputError } from "./errors";
 import { type Binding, Runtime, textOf } from "./runtime";
 
@@ -29,6 +30,7 @@ export async function loadRuntime(base: string): Promise<Runtime> {
     const locateFile = (name: string): string => new URL(name, base).href;
     return new Runtime(await scope.ModuleFactory({ locateFile, print: say, printErr: say }), `LiteRT.js ${version}`);
   } catch (problem) {
-    throw new InputError(`the runtime cannot start: ${textOf(problem)}. It needs a browser with WebAssembly SIMD`);
+    const gaps = { detail: textOf(problem) };
+    throw new InputError(said("the runtime cannot start: {detail}. It needs a browser with WebAssembly SIMD", gaps));
   }
 }

@@ -1,7 +1,7 @@
 /** The manifest: what a bundle says about itself, typed and strict. */
 import { type CaptionSpec, captionFrom } from "./caption";
 import { type ClipSpec, clipFrom } from "./clip";
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields, isText, shown } from "./fields";
 import { type BundleTask, Form, TASKS } from "./form";
 import { Preprocess } from "./preprocess";
@@ -30,7 +30,7 @@ export class Manifest {
     checkVersion(fields);
     this.name = fields.text("name");
     this.task = fields.text("task", undefined, TASKS);
-    this.labels = fields.list("labels", isText, "texts");
+    this.labels = fields.list("labels", isText, "must be a list of texts");
     this.output = fields.text("output", undefined, ["logits", "probabilities"]);
     this.preprocess = new Preprocess(fields.raw("preprocess"), `${WHERE}: preprocess`);
     this.forms = fields.objects("forms", Form.from);
@@ -47,54 +47,64 @@ export class Manifest {
   /** The form of that name; BundleError if there is none such. */
   form(name: string): Form {
     const found = this.forms.find((form) => form.name === name);
-    if (!found) throw new BundleError(`form '${name}': this bundle has ${this.forms.map((form) => form.name).join(", ")}`);
-    return found;
+    if (found) return found;
+    throw refused("form '{name}': this bundle has {forms}", { name, forms: this.forms.map((form) => form.name).join(", ") });
   }
 
   private check(): void {
     if (this.labels.length > 0 === (this.task === "captions") || !this.forms.length) {
-      throw new BundleError(`${WHERE}: ${this.labels.length} labels, ${this.forms.length} forms: at least one, captions have no labels`);
+      const gaps = { where: WHERE, labels: this.labels.length, forms: this.forms.length };
+      throw refused("{where}: {labels} labels, {forms} forms: at least one, captions have no labels", gaps);
     }
     if (new Set(this.forms.map((form) => form.name)).size !== this.forms.length) {
-      throw new BundleError(`${WHERE}: forms: each name once`);
+      throw refused("{where}: forms: each name once", { where: WHERE });
     }
     for (const form of this.forms) form.check(this.preprocess.shape, this.labels.length, this.task);
     if ((this.clip !== null) !== (this.task === "clips") || (this.caption !== null) !== (this.task === "captions")) {
-      throw new BundleError(`${WHERE}: clip is there for task clips, caption for task captions, and only there`);
+      const problem = "{where}: clip is there for task clips, caption for task captions, and only there";
+      throw refused(problem, { where: WHERE });
     }
     if (this.preprocess.foreground && (this.clip === null || this.clip.sceneCut !== null)) {
-      throw new BundleError(`${WHERE}: preprocess: foreground: is for task clips, of a camera that does not move: no scene_cut`);
+      const problem = "{where}: preprocess: foreground: is for task clips, of a camera that does not move: no scene_cut";
+      throw refused(problem, { where: WHERE });
     }
     if (this.clip?.background && !this.labels.includes(this.clip.background)) {
-      throw new BundleError(`${WHERE}: clip: background = ${shown(this.clip.background)}: must be empty or one of the labels`);
+      const gaps = { where: WHERE, value: shown(this.clip.background) };
+      throw refused("{where}: clip: background = {value}: must be empty or one of the labels", gaps);
     }
     if (this.clip) this.form("step");
     if (this.caption) this.checkCaption(this.caption);
     for (const form of this.forms) {
-      const size = this.files.get(form.file)?.size;
-      if (size === undefined) throw new BundleError(`${WHERE}: form ${form.name}: its file ${shown(form.file)} is not a member`);
-      if (form.sizeBytes !== 0 && form.sizeBytes !== size) {
-        throw new BundleError(`${WHERE}: form ${form.name}: size_bytes = ${form.sizeBytes}: ${form.file} has ${size}`);
+      const { name, file, sizeBytes } = form, size = this.files.get(file)?.size;
+      if (size === undefined) {
+        throw refused("{where}: form {form}: its file {file} is not a member", { where: WHERE, form: name, file: shown(file) });
+      }
+      if (sizeBytes !== 0 && sizeBytes !== size) {
+        const gaps = { where: WHERE, form: name, declared: sizeBytes, file, size };
+        throw refused("{where}: form {form}: size_bytes = {declared}: {file} has {size}", gaps);
       }
     }
   }
 
   private checkCaption(caption: CaptionSpec): void {
-    if (this.output !== "logits") throw new BundleError(`${WHERE}: output: a caption model gives logits`);
+    if (this.output !== "logits") throw refused("{where}: output: a caption model gives logits", { where: WHERE });
     if (!this.files.has(caption.vocabulary)) {
-      throw new BundleError(`${WHERE}: caption: vocabulary = ${shown(caption.vocabulary)}: is not a member`);
+      const gaps = { where: `${WHERE}: caption`, name: shown(caption.vocabulary) };
+      throw refused("{where}: vocabulary = {name}: is not a member", gaps);
     }
     const encode = this.form("encode"), decode = this.form("decode");
     if (encode.file !== decode.file || encode.signature === decode.signature) {
-      throw new BundleError(`${WHERE}: forms encode and decode: must be two signatures of one file`);
+      throw refused("{where}: forms encode and decode: must be two signatures of one file", { where: WHERE });
     }
     const taken = decode.inputs.filter((tensor) => tensor.name !== "token");
     if (taken.length !== encode.outputs.length || !taken.every((tensor) => encode.output(tensor.name).tiedTo(tensor))) {
-      throw new BundleError(`${WHERE}: forms encode and decode: what the one gives and the other takes must be the same`);
+      const problem = "{where}: forms encode and decode: what the one gives and the other takes must be the same";
+      throw refused(problem, { where: WHERE });
     }
     const map = decode.outputs.find((tensor) => tensor.name === "attention")?.shape ?? null;
     if (shown(map) !== shown(caption.grid && [1, caption.grid[0] * caption.grid[1]])) {
-      throw new BundleError(`${WHERE}: grid = ${shown(caption.grid)}, attention ${shown(map)}: must fit`);
+      const gaps = { where: WHERE, grid: shown(caption.grid), attention: shown(map) };
+      throw refused("{where}: grid = {grid}, attention {attention}: must fit", gaps);
     }
   }
 }
@@ -103,11 +113,10 @@ export class Manifest {
 export function checkVersion(fields: Fields): void {
   const version = fields.integer("format_version");
   if (version > FORMAT_VERSION) {
-    throw new BundleError(
-      `${WHERE}: format_version = ${version}: made by a newer rnnedge (this one reads up to ${FORMAT_VERSION}): update the app`,
-    );
+    const gaps = { where: WHERE, version, most: FORMAT_VERSION };
+    throw refused("{where}: made by a newer rnnedge (format {version}; this one reads up to {most}): update the app", gaps);
   }
-  if (version < 1) throw fields.fail("format_version", "must be 1 or more");
+  if (version < 1) throw fields.fail("format_version", "must be {least} or more", { least: 1 });
 }
 
 /** The `files` table: size and digest of each member. */

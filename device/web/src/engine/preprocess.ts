@@ -1,5 +1,5 @@
 /** From a frame to the model's input: colour, fit, size, tone, then `(pixel * scale - mean) / std` by a table. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields, isCount, isNumber, shown } from "./fields";
 import { type Foreground, foregroundFrom, Room } from "./foreground";
 import { rint } from "./numbers";
@@ -24,31 +24,31 @@ export class Preprocess {
 
   constructor(data: unknown, where: string) {
     const fields = new Fields(data, where);
-    const size = fields.list("size", isCount, "two whole numbers above zero");
+    const size = fields.list("size", isCount, "must be a list of whole numbers above zero");
     this.color = fields.text("color", "gray", COLORS);
     this.fit = fields.text("fit", "stretch", FITS);
     const scale = fields.number("scale", undefined, undefined, 1 / 255);
-    const mean = fields.list("mean", isNumber, "numbers", []);
-    const std = fields.list("std", isNumber, "numbers", []);
+    const mean = fields.list("mean", isNumber, "must be a list of numbers", []);
+    const std = fields.list("std", isNumber, "must be a list of numbers", []);
     this.invert = fields.flag("invert", false);
     this.equalize = fields.flag("equalize", false);
     this.foreground = fields.optional("foreground", foregroundFrom, null);
     fields.done();
     const detail = this.foreground?.detail ?? 1;
     if (size.length !== 2 || size[0] * size[1] * detail * detail > MAX_PIXELS) {
-      throw fields.fail("size", `must be [height, width], of at most ${MAX_PIXELS} pixels`);
+      throw fields.fail("size", "must be [height, width], of at most {most} pixels", { most: MAX_PIXELS });
     }
     if (scale === 0) throw fields.fail("scale", "must be a number other than zero");
     const channels = this.foreground ? 2 : this.color === "gray" ? 1 : 3;
     for (const [key, values] of [["mean", mean], ["std", std]] as const) {
       if (![0, 1, channels].includes(values.length)) {
-        throw fields.fail(key, `must be empty, one number, or one for each of the ${channels} channels`);
+        throw fields.fail(key, "must be empty, one number, or one for each of the {channels} channels", { channels });
       }
     }
     if (std.some((value) => value <= 0)) throw fields.fail("std", "must be above zero");
     if (this.equalize && this.color !== "gray") throw fields.fail("equalize", "is for gray");
     if (this.foreground && (this.color !== "gray" || this.invert)) {
-      throw new BundleError(`${where}: foreground: color must be gray and invert false`);
+      throw refused("{where}: foreground: color must be gray and invert false", { where });
     }
     this.shape = [size[0], size[1], channels];
     this.table = tableOf(channels, scale, mean, std);
@@ -61,7 +61,7 @@ export class Preprocess {
 
   /** The same as `rows` by `columns`, before a foreground is made of it. */
   picture(frame: Frame, rows: number, columns: number): Picture {
-    if (frame.rows < 1 || frame.columns < 1) throw new BundleError("the frame is empty");
+    if (frame.rows < 1 || frame.columns < 1) throw refused("the frame is empty");
     const colored = this.color === "gray" || frame.channels === 1 ? gray(frame) : rgb(frame);
     const fitted =
       frame.rows === rows && frame.columns === columns ? this.toned(colored) : this.fitted(colored, rows, columns);
@@ -144,6 +144,6 @@ function tableOf(channels: number, scale: number, mean: number[], std: number[])
     const channel = at % channels, pixel = Math.fround(Math.floor(at / channels) * Math.fround(scale));
     table[at] = Math.fround(pixel - one(mean, channel, 0)) / one(std, channel, 1);
   }
-  if (!table.every(Number.isFinite)) throw new BundleError(`preprocess: scale = ${shown(scale)}: overflows`);
+  if (!table.every(Number.isFinite)) throw refused("{where}: scale = {value}: overflows", { where: "preprocess", value: shown(scale) });
   return table;
 }

@@ -5,7 +5,8 @@
  * it is used directly here, so that a phone runs the very bundle that every other device runs, and a state goes from
  * step to step as the graph gave it. What is used of it is `Binding`; `package-lock.json` pins the version.
  */
-import { BundleError, InputError } from "./errors";
+import { said } from "../problems";
+import { InputError, refused } from "./errors";
 import { shown } from "./fields";
 import type { Form } from "./form";
 import type { Named, Tensor, Values } from "./tensors";
@@ -99,7 +100,7 @@ export class Runtime {
       if (hasCrashed(problem)) throw problem;
       owned.forEach((one) => one.delete());
       if (problem instanceof InputError) throw problem;
-      throw new BundleError(`${this.name} cannot load the model: ${textOf(problem)}`);
+      throw refused("{runtime} cannot load the model: {detail}", { runtime: this.name, detail: textOf(problem) });
     }
   }
 }
@@ -129,7 +130,8 @@ class SignatureEngine implements Engine, Owned {
     for (const [side, found, known] of [["inputs", names, form.inputs], ["outputs", given, form.outputs]] as const) {
       const wanted = known.map((tensor) => tensor.name).sort();
       if (shown([...found].sort()) !== shown(wanted)) {
-        throw new BundleError(`form ${form.name}: ${side} ${wanted.join(", ")} in the manifest, ${found.join(", ")} in the model`);
+        const gaps = { form: form.name, side, declared: wanted.join(", "), found: found.join(", ") };
+        throw refused("form {form}: {side} {declared} in the manifest, {found} in the model", gaps);
       }
     }
     names.forEach((name, at) => {
@@ -152,7 +154,10 @@ class SignatureEngine implements Engine, Owned {
     const { wasm } = this;
     for (const { name, buffer, size } of this.inputs) {
       const values = feeds[name];
-      if (values?.byteLength !== size) throw new InputError(`input ${name}: ${values?.byteLength} bytes: must be ${size}`);
+      if (values?.byteLength !== size) {
+        const gaps = { name, size: values?.byteLength ?? 0, must: size };
+        throw new InputError(said("input {name}: {size} bytes: must be {must}", gaps));
+      }
       const at = buffer.lock(wasm.LiteRtTensorBufferLockMode.WRITE);
       wasm.HEAPU8.set(new Uint8Array(values.buffer, values.byteOffset, size), at);
       buffer.unlock();
@@ -188,7 +193,7 @@ function signatureOf(model: Model, form: Form): number {
     signature.delete();
   }
   const found = keys.indexOf(form.signature);
-  if (found < 0) throw new BundleError(`signature '${form.signature}': the model has ${keys.join(", ") || "none"}`);
+  if (found < 0) throw refused("signature '{name}': the model has {keys}", { name: form.signature, keys: keys.join(", ") || "–" });
   return found;
 }
 
@@ -198,8 +203,8 @@ function checked(type: TensorType, tensor: Tensor, form: string): TensorType {
   const dtype = DTYPE_OF[element] ?? `type ${element}`;
   if (dtype !== tensor.dtype || shown(shape) !== shown(tensor.shape)) {
     type.delete();
-    const declared = `${tensor.name} ${tensor.dtype} ${shown(tensor.shape)}`;
-    throw new BundleError(`form ${form}: ${declared} in the manifest, ${dtype} ${shown(shape)} in the model`);
+    const gaps = { form, side: tensor.name, declared: `${tensor.dtype} ${shown(tensor.shape)}`, found: `${dtype} ${shown(shape)}` };
+    throw refused("form {form}: {side} {declared} in the manifest, {found} in the model", gaps);
   }
   return type;
 }

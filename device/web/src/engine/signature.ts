@@ -1,5 +1,5 @@
 /** Ed25519 signatures of bundles. What is signed is the manifest, byte for byte; it has the SHA-256 of all else. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 
 export const SIGNATURE = "manifest.sig";
 export const SIGNATURE_BYTES = 32 + 64;
@@ -15,17 +15,17 @@ const CONTEXT = new TextEncoder().encode("rnnedge bundle manifest 1\n");
  */
 export async function signedBy(given: Uint8Array | null, manifest: Uint8Array, key?: string): Promise<string> {
   const wanted = key?.trim().toLowerCase();
-  if (wanted !== undefined && !/^[0-9a-f]{64}$/.test(wanted)) throw new BundleError("key: must be 64 hexadecimal digits");
+  if (wanted !== undefined && !/^[0-9a-f]{64}$/.test(wanted)) throw refused("key: must be 64 hexadecimal digits");
   if (given === null) {
-    if (wanted !== undefined) throw new BundleError("not signed: must be signed with the key that this app trusts");
+    if (wanted !== undefined) throw refused("not signed: must be signed with the key that this app trusts");
     return "";
   }
   const raw = given.slice(0, 32);
   const holds = await verified(raw, given.slice(32), manifest);
   if (wanted !== undefined) {
-    if (hex(raw) !== wanted) throw new BundleError("signed with another key than the one that this app trusts");
-    if (holds === null) throw new BundleError("this browser cannot check Ed25519 signatures: update it");
-    if (!holds) throw new BundleError(`${SIGNATURE}: changed after it was signed, or the signature is forged`);
+    if (hex(raw) !== wanted) throw refused("signed with another key than the one that this app trusts");
+    if (holds === null) throw refused("this browser cannot check Ed25519 signatures: update it");
+    if (!holds) throw refused("{name}: changed after it was signed, or the signature is forged", { name: SIGNATURE });
   }
   return holds ? (await sha256(raw)).slice(0, 16) : "";
 }

@@ -1,5 +1,5 @@
 /** The border of a model: its tensors, its recurrent states, and the order in which an image is read. */
-import { BundleError } from "./errors";
+import { refused } from "./errors";
 import { Fields, isCount, isText, isWhole, shown } from "./fields";
 import { product } from "./numbers";
 import { dequantize, quantize } from "./quantization";
@@ -55,14 +55,16 @@ export class Tensor {
     const dtype = fields.text("dtype", undefined, DTYPES), int8 = dtype === "int8";
     const tensor = new Tensor(
       fields.text("name"),
-      fields.list("shape", isCount, "whole numbers above zero"),
+      fields.list("shape", isCount, "must be a list of whole numbers above zero"),
       dtype,
       fields.number("scale", 0),
       fields.integer("zero_point", int8 ? -128 : 0, int8 ? 127 : 0),
     );
     fields.done();
     if (tensor.scale > 0 !== int8) throw fields.fail("scale", "above zero for int8, 0 for float32 and int32");
-    if (tensor.size > MAX_ELEMENTS) throw fields.fail("shape", `${tensor.size} values: at most ${MAX_ELEMENTS}`);
+    if (tensor.size > MAX_ELEMENTS) {
+      throw fields.fail("shape", "{size} values: at most {most}", { size: tensor.size, most: MAX_ELEMENTS });
+    }
     return tensor;
   }
 }
@@ -101,7 +103,10 @@ export class Scan {
       const fits = axes
         ? shown([...numbers].sort((a, b) => a - b)) === shown([...shape.keys()])
         : product(numbers) === product(shape);
-      if (!fits) throw new BundleError(`${where}: scan: ${name} ${shown(numbers)} does not fit the shape ${shown(shape)}`);
+      if (!fits) {
+        const gaps = { where, step: name, numbers: shown(numbers), shape: shown(shape) };
+        throw refused("{where}: scan: {step} {numbers} does not fit the shape {shape}", gaps);
+      }
       shape = axes ? numbers.map((axis) => shape[axis]) : numbers;
     }
     return shape;
@@ -112,7 +117,8 @@ export class Scan {
       Array.isArray(step) && step.length === 2 && isText(step[0]) && ["transpose", "reshape"].includes(step[0]) &&
       Array.isArray(step[1]) && step[1].every(isWhole);
     if (!Array.isArray(data) || !data.every(isStep)) {
-      throw new BundleError(`${where}: scan = ${shown(data)}: must be ["transpose", axes] or ["reshape", shape]`);
+      const gaps = { where, value: shown(data) };
+      throw refused('{where}: scan = {value}: must be ["transpose", axes] or ["reshape", shape]', gaps);
     }
     return new Scan(data);
   }

@@ -1,11 +1,16 @@
 /** Where a bundle's bytes come from: this site, or a file that the person picked. Nothing from other origins. */
 
-import { text } from "./texts";
+import { MAX_BYTES } from "../protocol";
+import { spoken, type Words, words } from "./language";
 
-const LIMIT_MB = 64;
+const MIB = 2 ** 20;
 
 /** Why a bundle was not even given to the engine; the message is for the person. */
-export class NotLoaded extends Error {}
+export class NotLoaded extends Error {
+  constructor(readonly words: Words) {
+    super(spoken(words));
+  }
+}
 
 /** The address of the site's own bundle; null where it has none. */
 export async function ownAddress(): Promise<string | null> {
@@ -28,17 +33,17 @@ export async function fromAddress(address: string): Promise<ArrayBuffer> {
   try {
     url = new URL(address, document.baseURI);
   } catch {
-    throw new NotLoaded(text("badAddress", { url: address }));
+    throw new NotLoaded(words("badAddress", { url: address }));
   }
-  if (url.origin !== location.origin) throw new NotLoaded(text("foreign", { url: url.href }));
+  if (url.origin !== location.origin) throw new NotLoaded(words("foreign", { url: url.href }));
   let answer: Response;
   try {
     // A redirect could lead to another origin.
     answer = await fetch(url, { redirect: "error", credentials: "same-origin" });
   } catch (problem) {
-    throw new NotLoaded(text("missing", { url: url.href, detail: (problem as Error).message }));
+    throw new NotLoaded(words("missing", { url: url.href, detail: (problem as Error).message }));
   }
-  if (!answer.ok) throw new NotLoaded(text("missing", { url: url.href, detail: String(answer.status) }));
+  if (!answer.ok) throw new NotLoaded(words("missing", { url: url.href, detail: String(answer.status) }));
   check(Number(answer.headers.get("content-length") ?? 0));
   return await whole(answer);
 }
@@ -56,7 +61,7 @@ async function whole(answer: Response): Promise<ArrayBuffer> {
   const reader = answer.body?.getReader();
   for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
     size += part.value.length;
-    if (size > LIMIT_MB * 1e6) await reader?.cancel();
+    if (size > MAX_BYTES) await reader?.cancel();
     check(size);
     parts.push(part.value);
   }
@@ -64,5 +69,5 @@ async function whole(answer: Response): Promise<ArrayBuffer> {
 }
 
 function check(size: number): void {
-  if (size > LIMIT_MB * 1e6) throw new NotLoaded(text("tooLarge", { size: Math.ceil(size / 1e6), limit: LIMIT_MB }));
+  if (size > MAX_BYTES) throw new NotLoaded(words("tooLarge", { size: Math.ceil(size / MIB), limit: MAX_BYTES / MIB }));
 }

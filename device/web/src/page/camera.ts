@@ -1,6 +1,6 @@
 /** The device's cameras: which there are, one of them opened, and why not in words. */
 
-import { text } from "./texts";
+import { type Words, words } from "./language";
 
 export type Facing = "environment" | "user";
 
@@ -37,7 +37,7 @@ export class Camera {
   async start(id?: string): Promise<boolean> {
     this.stop();
     const turn = ++this.turn;
-    if (!navigator.mediaDevices) throw new DOMException(text("insecure"), "SecurityError");
+    if (!navigator.mediaDevices) throw new DOMException("no secure address", "SecurityError");
     const which = id ? { deviceId: { exact: id } } : { facingMode: { ideal: this.facing } };
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: false,
@@ -78,20 +78,20 @@ export class Camera {
 }
 
 /** What the person can do about a camera that does not open. */
-export function reason(problem: unknown): string {
+export function reason(problem: unknown): Words {
   const { name, message } = problem as DOMException;
   switch (name) {
     case "SecurityError":
-      return text("insecure");
+      return words("insecure");
     case "NotAllowedError":
-      return text(inApp() ? "refusedApp" : "refused");
+      return words(inApp() ? "refusedApp" : "refused");
     case "NotFoundError":
     case "OverconstrainedError":
-      return text("noCamera");
+      return words("noCamera");
     case "NotReadableError":
     case "AbortError":
-      return text("busy");
+      return words("busy");
     default:
-      return text("cameraProblem", { detail: message || String(problem) });
+      return words("cameraProblem", { detail: message || String(problem) });
   }
 }

@@ -1,7 +1,7 @@
 /** The score of up to five minutes as a line, and which label had it as a strip of colours below. */
 
 import { make } from "./elements";
-import { text } from "./texts";
+import { name, say, spoken, words } from "./language";
 
 const SPAN_S = 300, LEAST_S = 30, WIDTH = 600, TOP = 4, BASE = 126, STRIP = 134, HEIGHT = 150, COLOURS = 8;
 const GAP_S = 2.5; // a longer pause between two points leaves a gap in the line
@@ -45,7 +45,6 @@ export class Chart {
     this.points = [];
     this.at = null;
     this.colours.clear();
-    this.places.svg.setAttribute("aria-label", text("history"));
     this.draw();
   }
 
@@ -132,26 +131,28 @@ export class Chart {
     const { svg, begin, readout, legend } = this.places;
     const shown = this.sentences ? [] : counts.slice(0, COLOURS - 1);
     legend.replaceChildren(
-      ...shown.map(([label, count]) =>
-        make("li", `${label} ${Math.round((100 * count) / this.points.length)} %`, `c${this.colours.get(label)}`),
-      ),
+      ...shown.map(([label, count]) => {
+        const item = make("li", "", `c${this.colours.get(label)}`);
+        item.append(make("b", label), ` ${Math.round((100 * count) / this.points.length)} %`);
+        return item;
+      }),
     );
     const long = this.span >= 117, n = Math.round(long ? this.span / 60 : this.span);
-    begin.textContent = text(long ? "minutes" : "seconds", { n });
+    say(begin, words(long ? "minutes" : "seconds", { n }));
     readout.textContent = "";
-    if (!this.points.length) return;
+    if (!this.points.length) return name(svg, words("history"));
     const scores = this.points.map(({ score }) => Math.round(100 * score)), newest = this.points.at(-1)!;
     const facts = {
-      span: text(long ? "spanMinutes" : "spanSeconds", { n }), low: Math.min(...scores), high: Math.max(...scores),
+      span: words(long ? "spanMinutes" : "spanSeconds", { n }), low: Math.min(...scores), high: Math.max(...scores),
       now: scores.at(-1)!, label: newest.label,
     };
-    svg.setAttribute("aria-label", text("chart", facts));
+    name(svg, words("chart", facts));
     if (this.at === null) return;
     const at = this.at, far = (point: Point) => Math.abs(point.time - at);
     const near = this.points.reduce((best, point) => (far(point) < far(best) ? point : best));
     const ago = Math.round(this.now - near.time);
     const time = `${Math.floor(ago / 60)}:${String(ago % 60).padStart(2, "0")}`;
-    readout.textContent = text("readout", { time, label: near.label, score: Math.round(100 * near.score) });
+    readout.textContent = spoken(words("readout", { time, label: near.label, score: Math.round(100 * near.score) }));
   }
 
   private point(event: PointerEvent): void {

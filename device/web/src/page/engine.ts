@@ -1,7 +1,7 @@
 /** The worker that runs the model, as the page sees it. */
 
 import type { EventLine, FromWorker, ToWorker } from "../protocol";
-import { text } from "./texts";
+import { type Words, words } from "./language";
 
 export type Loaded = Extract<FromWorker, { kind: "loaded" }>;
 export type Answer = Extract<FromWorker, { kind: "answer" }>;
@@ -14,7 +14,7 @@ export interface Listener {
   caption(found: Caption): void;
   /** The engine has done with a frame, whatever came of it. */
   done(id: number): void;
-  problem(message: string, detail?: string): void;
+  problem(message: Words, detail?: string): void;
   /** What still went on when the camera stopped. */
   finished(lines: EventLine[]): void;
   /** The worker itself died. */
@@ -44,7 +44,7 @@ export class Engine {
     this.trial = this.hire();
     this.deadline = setTimeout(() => {
       this.drop();
-      this.listener.problem(text("loadsForever", { seconds: PATIENCE_MS / 1000 }));
+      this.listener.problem(words("loadsForever", { seconds: PATIENCE_MS / 1000 }));
     }, PATIENCE_MS);
     const message: ToWorker = { kind: "load", bytes, wasm: new URL("wasm/", document.baseURI).href };
     this.trial.postMessage(message, [bytes]);
@@ -83,7 +83,7 @@ export class Engine {
       worker.terminate();
       if (worker === this.trial) {
         this.drop();
-        this.listener.problem(text("engineGone", { detail: why }));
+        this.listener.problem(words("engineGone", { detail: why }));
       } else if (worker === this.worker) {
         this.worker = null;
         this.listener.gone(why);
@@ -107,7 +107,8 @@ export class Engine {
       this.worker = worker;
     }
     this.drop();
-    this.hear(message);
+    if (message.kind === "problem") this.listener.problem(words("notLoaded", { why: message.said }), message.detail);
+    else this.hear(message);
     // The frame that the worker before had is nobody's now.
     if (message.kind === "loaded" && this.busy !== null) this.done(this.busy);
   }
@@ -130,7 +131,7 @@ export class Engine {
       case "skipped":
         return this.done(message.id);
       case "problem":
-        this.listener.problem(message.message, message.detail);
+        this.listener.problem(words("frameProblem", { why: message.said }), message.detail);
         return message.id === undefined ? undefined : this.done(message.id);
       case "finished":
         return this.listener.finished(message.events);

@@ -2,9 +2,10 @@
 
 import type { EventLine } from "../protocol";
 import { $, make } from "./elements";
-import { text } from "./texts";
+import { type Words, words } from "./language";
 
 const MOST = 100;
+const TONE = { start: "warn", end: "" };
 
 /** Newest first. A classifier's lines are one a frame: of those only a change of label is listed. */
 export class EventList {
@@ -33,20 +34,30 @@ export class EventList {
   }
 }
 
+const RESET = { start: "resetStart", gap: "resetGap", cut: "resetCut", demand: "resetDemand" } as const;
+const WHY = { start: "firstCaption", scene_cut: "cutCaption", interval: "dueCaption" } as const;
+
 function item(line: EventLine, when: Date): HTMLElement {
   const made = document.createElement("li");
   const time = make("time", when.toLocaleTimeString([], { hour12: false })) as HTMLTimeElement;
   time.dateTime = when.toISOString();
-  const percent = `${Math.round(100 * line.score)} %`;
-  let chip: HTMLElement, words: string;
-  if (line.event) {
-    chip = make("span", text(line.event === "start" ? "begun" : "ended"), `chip ${line.event === "start" ? "warn" : ""}`);
-    const lasted = ((line.end_ms ?? 0) - (line.start_ms ?? 0)) / 1000;
-    words = line.event === "end" ? text("after", { label: line.label, s: lasted.toFixed(1) }) : line.label;
-  } else {
-    chip = make("span", line.task === "captions" ? (line.reason ?? "").replaceAll("_", " ") : percent, "chip");
-    words = line.label + (line.reset ? ` (${text("reason", { reason: line.reset.replaceAll("_", " ") })})` : "");
-  }
-  made.append(time, chip, make("span", line.event ? `${words}, ${percent}` : words));
+  made.append(time, chip(line), make("span", content(line)));
   return made;
 }
+
+function chip(line: EventLine): HTMLElement {
+  if (line.event) return make("span", words(line.event === "start" ? "begun" : "ended"), `chip ${TONE[line.event]}`);
+  return make("span", line.reason ? words(WHY[line.reason]) : words("share", { score: percent(line) }), "chip");
+}
+
+function content(line: EventLine): Words | string {
+  const { label } = line, score = percent(line);
+  if (line.event === "start") return words("since", { label, score });
+  if (line.event === "end") {
+    const s = (((line.end_ms ?? 0) - (line.start_ms ?? 0)) / 1000).toFixed(1);
+    return words("after", { label, s, score });
+  }
+  return line.reset ? words(RESET[line.reset], { label }) : label;
+}
+
+const percent = (line: EventLine): number => Math.round(100 * line.score);

@@ -1,7 +1,7 @@
 /** How fast it runs: frames a second, times and drops, of the last seconds. */
 
 import { $, make } from "./elements";
-import { text } from "./texts";
+import { type Words, words } from "./language";
 
 const WINDOW_MS = 3000, LEAST_S = 0.5, TIMES = 150;
 
@@ -33,10 +33,10 @@ export class Figures {
   show(now: number, sent: number, dropped: number): void {
     while (this.done.length && this.done[0]! < now - WINDOW_MS) this.done.shift();
     const seconds = Math.min(WINDOW_MS, now - this.since) / 1000;
-    figure("fps", sent && seconds >= LEAST_S ? (this.done.length / seconds).toFixed(1) : null, "");
+    figure("fps", sent && seconds >= LEAST_S ? (this.done.length / seconds).toFixed(1) : null);
     times("inference", this.inference);
     times("delay", this.delay);
-    figure("dropped", sent ? dropped.toLocaleString() : null, text("of", { n: (sent + dropped).toLocaleString() }));
+    figure("dropped", sent ? dropped.toLocaleString() : null, words("of", { n: (sent + dropped).toLocaleString() }));
   }
 }
 
@@ -46,12 +46,12 @@ function keep(times: number[], value: number): void {
 }
 
 function times(id: string, all: number[]): void {
-  if (!all.length) return figure(id, null, "");
+  if (!all.length) return figure(id, null);
   const sorted = [...all].sort((a, b) => a - b);
-  figure(id, ms(sorted[sorted.length >> 1]!), `ms, p95 ${ms(sorted[Math.floor(0.95 * (sorted.length - 1))]!)}`);
+  figure(id, ms(sorted[sorted.length >> 1]!), words("p95", { ms: ms(sorted[Math.floor(0.95 * (sorted.length - 1))]!) }));
 }
 
-function figure(id: string, value: string | null, unit: string): void {
+function figure(id: string, value: string | null, unit: Words | string = ""): void {
   $(id).replaceChildren(value ?? "–", make("small", value === null ? "" : unit));
 }
 

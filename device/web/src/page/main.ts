@@ -3,23 +3,25 @@
 import { stayAwake } from "./awake";
 import { fromAddress, fromFile, NotLoaded, ownAddress } from "./bundle";
 import { Camera, reason } from "./camera";
-import { $, make, set } from "./elements";
+import { nextCamera, showChoice } from "./choice";
+import { details } from "./details";
+import { $ } from "./elements";
 import { Engine, type Loaded } from "./engine";
 import { EventList } from "./eventlist";
 import { Figures } from "./figures";
 import { Frames } from "./frames";
+import { language, preferred, remember, say, speak, type Words, words } from "./language";
 import { Log } from "./log";
 import { keepOffline } from "./offline";
 import { Seen } from "./seen";
+import { show, type State, tell } from "./status";
 import { missing } from "./support";
-import { preferred, remember, speak, text, type TextKey, language } from "./texts";
 
 const SHOW_MS = 100, MARK_MS = 500;
-type State = "loading" | "none" | "ready" | "live2" | "stopped" | "failed";
 
 const video = $<HTMLVideoElement>("picture");
 const seen = new Seen(), list = new EventList(), figures = new Figures(), log = new Log();
-const camera = new Camera(video, () => stop("lost"));
+const camera = new Camera(video, () => stop(words("lost")));
 const sentAt = new Map<number, number>(); // when a frame was seen, by its number
 let bundle: Loaded | null = null;
 let state: State = "loading";
@@ -31,23 +33,20 @@ const engine = new Engine({
     performance.mark("loaded");
     bundle = found;
     begin();
-    details();
+    details(found);
     $("running").hidden = found.task !== "clips";
-    if (!camera.open) enter("ready");
-    else enter("live2");
+    enter(camera.open ? "running" : "ready");
     tell(null);
   },
   answer(found) {
     seen.answer(found);
-    figures.answer(found.inference_ms, performance.now() - (sentAt.get(found.id) ?? performance.now()));
+    figures.answer(found.inference_ms, since(found.id));
     note(found.events);
   },
   caption(found) {
     seen.caption(found);
     if (!found.done) return;
-    if (found.inference_ms !== undefined) {
-      figures.answer(found.inference_ms, performance.now() - (sentAt.get(found.id) ?? performance.now()));
-    }
+    if (found.inference_ms !== undefined) figures.answer(found.inference_ms, since(found.id));
     note(found.events ?? []);
   },
   done(id) {
@@ -60,14 +59,14 @@ const engine = new Engine({
     tell(message);
     if (detail) console.warn(detail);
     if (!bundle) enter("failed");
-    else if (state === "loading") enter(camera.open ? "live2" : "ready");
+    else if (state === "loading") enter(camera.open ? "running" : "ready");
   },
   finished: note,
   gone(detail) {
     bundle = null;
     stop();
     enter("failed");
-    tell(text("engineGone", { detail }));
+    tell(words("engineGone", { detail }));
   },
 });
 
@@ -76,42 +75,23 @@ const frames = new Frames(video, ({ id, picture, tsMs }) => {
   engine.frame(id, picture, tsMs);
 });
 
-// --- what is said
-
-function tell(message: string | null): void {
-  $("notice").hidden = message === null;
-  set("notice", message ?? "");
+/** Milliseconds since a frame was seen. */
+function since(id: number): number {
+  const now = performance.now();
+  return now - (sentAt.get(id) ?? now);
 }
+
+// --- what is said
 
 function enter(next: State): void {
   state = next;
-  set("state", text(next));
-  $("state").className = `chip ${next === "live2" ? "good" : next === "failed" ? "bad" : next === "loading" ? "warn" : ""}`;
-  const start = $<HTMLButtonElement>("start");
-  start.disabled = bundle === null;
-  start.textContent = text(camera.open ? "stop" : "start");
-  start.classList.toggle("main", !camera.open);
-  $<HTMLButtonElement>("reset").disabled = bundle === null;
-  $("no-picture").hidden = camera.open;
-  set("no-picture", bundle ? text("pressStart") : next === "failed" ? "" : text(next === "loading" ? "loading" : "chooseBundle"));
-}
-
-function details(): void {
-  set("name", bundle?.name ?? "rnnedge");
-  document.title = bundle ? `${bundle.name} · rnnedge` : "rnnedge";
-  if (!bundle) return;
-  const rows: [TextKey, string | undefined][] = [
-    ["name", bundle.name], ["task", text(bundle.task)], ["input", bundle.input.join(" × ")], ["form", bundle.form],
-    ["runtime", bundle.runtime], ["rate", bundle.rate?.toString()], ["signed", bundle.signed_by ?? text("unsigned")],
-  ];
-  const known = rows.filter(([, value]) => value !== undefined);
-  $("details").replaceChildren(...known.flatMap(([key, value]) => [make("dt", text(key)), make("dd", value!)]));
+  show(state, bundle !== null, camera.open);
 }
 
 function record(): void {
-  $("record").textContent = text(log.on ? "save" : "record");
+  say($("record"), words(log.on ? "save" : "record"));
   $("record").setAttribute("aria-pressed", String(log.on));
-  if (log.on) set("recorded", text(log.full ? "full" : "recording", { count: log.count.toLocaleString() }));
+  if (log.on) say($("recorded"), words(log.full ? "full" : "recording", { count: log.count.toLocaleString() }));
 }
 
 function note(lines: Parameters<EventList["add"]>[0]): void {
@@ -139,7 +119,7 @@ async function load(bytes: Promise<ArrayBuffer>): Promise<void> {
   } catch (problem) {
     if (turn !== loading) return;
     enter(bundle ? before : "none");
-    tell(problem instanceof NotLoaded ? problem.message : String(problem));
+    tell(problem instanceof NotLoaded ? problem.words : words("unexpected", { detail: String(problem) }));
   }
 }
 
@@ -153,7 +133,7 @@ async function own(): Promise<void> {
 
 async function start(id?: string): Promise<void> {
   tell(null);
-  set("no-picture", text("opening"));
+  say($("no-picture"), words("opening"));
   try {
     if (!(await camera.start(id))) return;
   } catch (problem) {
@@ -164,17 +144,17 @@ async function start(id?: string): Promise<void> {
   }
   figures.clear();
   frames.start();
-  enter("live2");
+  enter("running");
   void stayAwake(true);
-  await choices();
+  await showChoice(camera);
 }
 
-function stop(why?: TextKey): void {
+function stop(why?: Words): void {
   still();
   camera.stop();
   void stayAwake(false);
   enter("stopped");
-  if (why) tell(text(why));
+  if (why) tell(why);
 }
 
 // Another camera is another source: what runs ends, and the next frame begins anew.
@@ -183,34 +163,14 @@ function still(): void {
   engine.finish();
 }
 
-async function choices(): Promise<void> {
-  const all = await camera.list();
-  $("turn").hidden = all.length < 2;
-  $("cameras").hidden = all.length < 2;
-  const select = $<HTMLSelectElement>("camera");
-  select.replaceChildren(
-    ...all.map((device, index) => new Option(device.label || `${text("camera")} ${index + 1}`, device.deviceId)),
-  );
-  select.value = camera.id ?? "";
-}
-
 async function turn(): Promise<void> {
-  const all = await camera.list();
-  const at = all.findIndex((device) => device.deviceId === camera.id);
+  const next = await nextCamera(camera);
   still();
-  // Two cameras look two ways; of more the next is taken.
   camera.facing = camera.facing === "user" ? "environment" : "user";
-  await start(all.length === 2 || at < 0 ? (at < 0 ? undefined : all[1 - at]!.deviceId) : all[(at + 1) % all.length]!.deviceId);
+  await start(next);
 }
 
 // --- buttons
-
-function words(): void {
-  details();
-  record();
-  enter(state);
-  if (camera.open) void choices();
-}
 
 $("start").addEventListener("click", () => void (camera.open ? stop() : start()));
 $("turn").addEventListener("click", () => void turn());
@@ -226,7 +186,6 @@ $("language").addEventListener("click", () => {
   const next = language() === "en" ? "zh" : "en";
   remember(next);
   speak(next);
-  words();
 });
 $("record").addEventListener("click", () => {
   if (!log.on) {
@@ -235,7 +194,9 @@ $("record").addEventListener("click", () => {
     return;
   }
   const { count } = log;
-  void log.save(bundle?.name ?? "rnnedge").then((name) => set("recorded", text("saved", { count: count.toLocaleString(), name })));
+  void log.save(bundle?.name ?? "rnnedge").then((name) => {
+    say($("recorded"), words("saved", { count: count.toLocaleString(), name }));
+  });
   record();
 });
 const file = $<HTMLInputElement>("file");
@@ -260,32 +221,33 @@ document.addEventListener("visibilitychange", () => {
 });
 
 setInterval(() => {
-  if (document.hidden || state !== "live2") return;
+  if (document.hidden || state !== "running") return;
   seen.show();
   figures.show(performance.now(), frames.sent, frames.dropped);
   if (log.on) record();
 }, SHOW_MS);
 setInterval(() => {
-  if (state === "live2") seen.mark(performance.now() / 1000);
+  if (state === "running") seen.mark(performance.now() / 1000);
 }, MARK_MS);
 
 speak(preferred());
 const lacks = missing();
 if (lacks.length) {
-  set("old", text("oldBrowser", { what: lacks.join(", ") }));
+  say($("old"), words("oldBrowser", { what: lacks.join(", ") }));
   $("old").classList.add("sure");
 } else {
   $("old").remove();
   document.querySelector("main")!.hidden = false;
-  words();
+  enter(state);
+  record();
   performance.mark("interactive");
   if (window.isSecureContext) {
     void own();
-    void choices();
+    void showChoice(camera);
     void keepOffline();
   } else {
     // Neither the camera nor what checks a bundle's digests is there.
     enter("failed");
-    tell(text("insecure"));
+    tell(words("insecure"));
   }
 }
