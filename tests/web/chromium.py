@@ -29,8 +29,10 @@ def camera_film(video: Path, out: Path, seconds: float = 6, size: tuple[int, int
 
 
 @contextmanager
-def chromium(profile: Path, *flags: str, film: Path | None = None, camera: bool = True) -> Iterator[Any]:
-    """A browser. A film is its camera; without one a drawn picture is, and with `camera=False` there is none."""
+def chromium(
+    profile: Path, *flags: str, film: Path | None = None, cameras: int = 1, asks: bool = False
+) -> Iterator[Any]:
+    """A browser with so many cameras: a film, or a drawn picture. Who wants one gets it, unless it `asks` somebody."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -38,9 +40,10 @@ def chromium(profile: Path, *flags: str, film: Path | None = None, camera: bool 
     options.binary_location = CHROMIUM
     for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
         options.add_argument(flag)
-    if camera:
+    if not asks:
         options.add_argument("--use-fake-ui-for-media-stream")
-        options.add_argument("--use-fake-device-for-media-stream")
+    if cameras:
+        options.add_argument(f"--use-fake-device-for-media-stream=device-count={cameras}")
     if film is not None:
         options.add_argument(f"--use-file-for-fake-video-capture={film}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

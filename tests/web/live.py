@@ -40,6 +40,23 @@ let text = "";
 for (let at = 0; at < data.length; at += 8192) text += String.fromCharCode(...data.subarray(at, at + 8192));
 return [ts_ms, rows, columns, btoa(text)];
 """
+# Each word of Latin letters that the page shows, or has as a name for those who hear it.
+WORDS = """
+const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) if (walker.currentNode.parentElement.checkVisibility()) found.push(walker.currentNode.data);
+for (const one of document.querySelectorAll("[aria-label], [title], [placeholder]")) {
+  if (one.checkVisibility()) found.push(one.ariaLabel ?? "", one.title ?? "", one.placeholder ?? "");
+}
+return found.join(" ").match(/[A-Za-z]{2}[\\w.+-]*/g) ?? [];
+"""
+# Names, the same in every language: the other language's, the runtime's, forms'.
+NAMES = {"English", "LiteRT.js", "unrolled", "step", "encode", "decode"}
+
+
+def english_left(driver: Any, data: set[str]) -> set[str]:
+    """Words of a page in Chinese that are neither its bundle's `data` nor names."""
+    assert driver.execute_script("return document.documentElement.lang") == "zh-CN"
+    return {word.rstrip(".") for word in driver.execute_script(WORDS)} - NAMES - data
 
 
 def watch_frames(driver: Any) -> None:

@@ -1,11 +1,12 @@
-"""Trains and quantises a small real bundle of each kind by the repository's own commands: `make_bundles.py OUT`.
+"""Trains and quantises small real bundles by the repository's own commands: `make_bundles.py OUT [NAME ...]`.
 
-What it made once lies in `bundles/`: two minutes of a CPU that the tests need not spend each time.
+What it made once lies in `bundles/`: minutes of a CPU that the tests need not spend each time.
 `RNNEDGE_WEB_BUNDLES=OUT make test-web` compares those of another run.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,19 +36,28 @@ CAPTION = [
     "train.learning_rate=0.03",
     "quantize.batch_size=16",
 ]
+PLAIN = [*CAPTION, "model.image=first", "caption.beam=1"]
 
 
-def main(out: Path) -> None:
-    """`row.rnnedge`, `clip.rnnedge` and `caption.rnnedge` in the folder `out`."""
+def main(out: Path, *names: str) -> None:
+    """The named bundles (all if none is named) in the folder `out`.
+
+    `row`, `clip` and `caption` (attention, two beams) are one of each kind; `forms` has every form of a row model, the
+    one that no browser runs first; `plain` captions without attention, greedily.
+    """
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        clips, photos = ramps(work / "ramps"), coloured_photos(work / "photos")
-        keep(make("row", "digits-lstm", None, ROW, work), out / "row.rnnedge")
-        keep(make("clip", "videos", f"videos:{clips}", CLIP, work), out / "clip.rnnedge")
-        keep(
-            make("caption", "shapes-attention", f"captions:{photos}", CAPTION, work), out / "caption.rnnedge"
-        )
+        clips, photos = f"videos:{ramps(work / 'ramps')}", f"captions:{coloured_photos(work / 'photos')}"
+        made: dict[str, Callable[[], Path]] = {
+            "row": lambda: make("row", "digits-lstm", None, ROW, work),
+            "clip": lambda: make("clip", "videos", clips, CLIP, work),
+            "caption": lambda: make("caption", "shapes-attention", photos, CAPTION, work),
+            "forms": lambda: make("forms", "digits-lstm", None, ROW, work, ("fused", "loop", "unrolled", "step")),
+            "plain": lambda: make("plain", "shapes-attention", photos, PLAIN, work),
+        }
+        for name in names or made:
+            keep(made[name](), out / f"{name}.rnnedge")
 
 
 def keep(path: Path, to: Path) -> None:
@@ -61,15 +71,17 @@ def keep(path: Path, to: Path) -> None:
     write_bundle(to, manifest, bundle.members)
 
 
-def make(kind: str, recipe: str, data: str | None, settings: list[str], work: Path) -> Path:
+def make(
+    kind: str, recipe: str, data: str | None, settings: list[str], work: Path, forms: tuple[str, ...] = ()
+) -> Path:
     """The bundle of a run of `rnnedge train` and `rnnedge quantize`."""
     run = work / kind
     changes = [part for setting in settings for part in ("--set", setting)]
     rnnedge_here("train", recipe, *(("--data", data) if data else ()), "--out", run, *changes, "--json")
-    rnnedge_here("quantize", run, "--json")
+    rnnedge_here("quantize", run, "--json", *(part for form in forms for part in ("--form", form)))
     (made,) = [path for path in run.glob("*.rnnedge") if path.name.count(".") == 1]
     return made
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])

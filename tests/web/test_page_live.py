@@ -20,10 +20,11 @@ from chromium import (
     text,
     wait_for,
 )
-from live import end_live, open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
+from live import end_live, english_left, open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
 from served import served
 
 from rnnedge.deploy.phone.site import write_site
+from rnnedge_device.bundle import read_bundle
 
 pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
 pytestmark = pytest.mark.skipif(
@@ -74,11 +75,25 @@ def test_a_bundle_runs_live_and_its_log_is_the_runners(bundle, browser, tmp_path
         compare(lines, expected, bundle.stem)
         click(browser, "start")
         wait_for(lambda: text(browser, "state") == "Running", "the camera once more")
+        click(browser, "language")
+        wait_for(lambda: text(browser, "lines"), "a line")
+        (log,) = tmp_path.glob("*.jsonl")
+        assert english_left(browser, {log.name, *words_of(bundle)}) == set()
+        click(browser, "language")
         for theme in ("light", "dark"):
-            for name, size in (("portrait", (390, 844)), ("landscape", (844, 390))):
+            for name, size in (("portrait", (360, 740)), ("landscape", (740, 360))):
                 screen(browser, *size, dark=theme == "dark")
                 screenshot(browser, f"{bundle.stem}-{theme}-{name}")
         click(browser, "start")
+
+
+def words_of(bundle):
+    """What a page shows of a bundle itself: its name, its labels or its captions' words."""
+    loaded = read_bundle(bundle)
+    said = [loaded.manifest.name, *loaded.manifest.labels]
+    if loaded.manifest.caption:
+        said.append(loaded.members[loaded.manifest.caption.vocabulary].decode())
+    return " ".join(said).split()
 
 
 def compare(lines, expected, kind):
@@ -140,9 +155,17 @@ def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, 
         click(browser, "language")
         assert (text(browser, "start"), text(browser, "events-title")) == english == ("Start", "Events")
         wide = "return document.documentElement.scrollWidth <= innerWidth"
-        for size in ((320, 640), (390, 844), (844, 390)):
-            screen(browser, *size)
-            assert browser.execute_script(wide), size
+        # Nothing sticks out of the page, nor of the card it lies in, in either language.
+        out = (
+            "return [...document.querySelectorAll('.card *')].filter((e) => e.checkVisibility() && !e.closest('svg, .unseen')"
+            " && e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right).map((e) => e.id)"
+        )
+        for _ in range(2):
+            for size in ((320, 640), (360, 740), (390, 844), (740, 360)):
+                screen(browser, *size)
+                assert browser.execute_script(wide), size
+                assert browser.execute_script(out) == [], size
+            click(browser, "language")
 
 
 def test_reset_begins_anew(bundles, browser, tmp_path):

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from chromium import CHROMIUM, DRIVER, chromium, click, complaints, screen, screenshot, shown, text, wait_for
-from live import open_page
+from live import english_left, open_page
 from served import served
 
 from rnnedge.deploy.phone.site import write_site
@@ -99,6 +99,11 @@ def test_a_hostile_bundle_is_refused_and_the_one_before_stays(make, bundles, bro
     assert text(browser, "name") == name
     assert text(browser, "state") == "Ready"
     screenshot(browser, f"refused-{make.__name__}")
+    click(browser, "language")
+    assert text(browser, "notice").startswith("未载入：")
+    assert english_left(browser, {"manifest.json", "model.tflite", "golden.npz", "SHA-256", "ZIP", "digits-lstm"}) == set()
+    click(browser, "language")
+    assert text(browser, "notice") == message
 
 
 # A model that never lets go of its worker is one that never hears of its bundle; half a minute is then half a second.
@@ -198,18 +203,6 @@ def test_an_old_browser_is_told_what_it_lacks(browser, port):
         screenshot(browser, "old-browser")
     finally:
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
-
-
-def test_a_refused_camera_is_explained(site, tmp_path):
-    with served(site) as port, chromium(tmp_path, "--deny-permission-prompts", camera=False) as driver:
-        driver.execute_cdp_cmd(
-            "Browser.setPermission", {"permission": {"name": "camera"}, "setting": "denied"}
-        )
-        open_page(driver, f"http://localhost:{port}/")
-        click(driver, "start")
-        wait_for(lambda: text(driver, "state") == "Problem", "the refusal")
-        assert text(driver, "notice")
-        assert text(driver, "start") == "Start"
 
 
 def test_the_page_works_without_the_network_from_the_second_visit_on(site, tmp_path):
