@@ -132,6 +132,20 @@ def test_an_id_comes_from_the_bundles_name():
     assert AppFacts("x", app_id("门"), 1, "0").id == "org.rnnedge.app.bundle"
 
 
+@pytest.fixture
+def adb_says(tmp_path, monkeypatch):
+    """A program `adb` that lists devices as it is told to."""
+
+    def say(text):
+        program = tmp_path / "adb"
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+
+    return say
+
+
 @pytest.mark.parametrize(
     ("says", "words"),
     [
@@ -140,10 +154,16 @@ def test_an_id_comes_from_the_bundles_name():
         ("List of devices attached\nA1\tdevice\nB2\tdevice\n", "2 devices"),
     ],
 )
-def test_a_phone_that_cannot_be_used_says_why(says, words, tmp_path, monkeypatch):
-    program = tmp_path / "adb"
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{says}END\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+def test_a_phone_that_cannot_be_used_says_why(says, words, adb_says):
+    adb_says(says)
     with pytest.raises(InputError, match=words):
+        adb.the_phone()
+
+
+def test_of_several_phones_the_named_one_is_used(adb_says, monkeypatch):
+    adb_says("List of devices attached\nA1\tdevice\nB2\tdevice\n")
+    monkeypatch.setenv("ANDROID_SERIAL", "B2")
+    assert adb.the_phone() == "B2"
+    monkeypatch.setenv("ANDROID_SERIAL", "C3")
+    with pytest.raises(InputError, match="'C3': adb sees A1, B2"):
         adb.the_phone()

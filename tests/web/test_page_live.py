@@ -126,6 +126,17 @@ def foreign_requests(driver, port):
     return found
 
 
+NAMED = {"button", "textbox", "combobox", "listbox", "list", "region", "image", "Video", "link"}
+
+
+def nameless(driver):
+    """Roles of what a screen reader would come to and have no name for."""
+    nodes = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    seen = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED]
+    assert len(seen) > 10
+    return [node["role"]["value"] for node in seen if not node.get("name", {}).get("value", "").strip()]
+
+
 def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, tmp_path):
     write_site(bundles / "clip.rnnedge", tmp_path / "site")
     with served(tmp_path / "site") as port:
@@ -136,25 +147,24 @@ def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, 
             ".filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 48).map((e) => e.id)"
         )
         assert small == []
-        named = (
-            "return [...document.querySelectorAll('button, section, video, svg')].filter((e) => !(e.ariaLabel"
-        )
-        assert (
-            browser.execute_script(
-                f"{named} || e.textContent.trim() || e.hasAttribute('aria-labelledby'))).length"
-            )
-            == 0
-        )
+        assert nameless(browser) == []
         english = text(browser, "start"), text(browser, "events-title")
         click(browser, "language")
         chinese = text(browser, "start"), text(browser, "events-title")
         assert chinese == ("开始", "事件")
+        assert nameless(browser) == []
         assert browser.execute_script("return document.documentElement.lang") == "zh-CN"
         screenshot(browser, "chinese")
         open_page(browser, f"http://localhost:{port}/", "就绪")  # it is remembered
         click(browser, "language")
         assert (text(browser, "start"), text(browser, "events-title")) == english == ("Start", "Events")
         wide = "return document.documentElement.scrollWidth <= innerWidth"
+        ground = "return getComputedStyle(document.body).backgroundColor"
+        grounds = []
+        for dark in (False, True):
+            screen(browser, 360, 740, dark=dark)
+            grounds.append(browser.execute_script(ground))
+        assert grounds == ["rgb(246, 247, 249)", "rgb(15, 20, 27)"]
         # Nothing sticks out of the page, nor of the card it lies in, in either language.
         out = (
             "return [...document.querySelectorAll('.card *')].filter((e) => e.checkVisibility() && !e.closest('svg, .unseen')"

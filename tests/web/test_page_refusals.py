@@ -190,6 +190,9 @@ def test_an_insecure_address_is_explained(browser, port):
     assert "https" in text(browser, "notice")
     assert browser.execute_script("return document.getElementById('start').disabled")
     screenshot(browser, "insecure")
+    click(browser, "language")
+    assert english_left(browser, {"https", "localhost", "rnnedge"}) == set()
+    click(browser, "language")
 
 
 def test_an_old_browser_is_told_what_it_lacks(browser, port):

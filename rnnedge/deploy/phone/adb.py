@@ -1,5 +1,6 @@
 """A phone at a cable: an APK is installed by adb."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rnnedge_device.errors import InputError
 
 
 def the_phone() -> str:
-    """The serial number of the one device that adb sees and may use.
+    """The serial number of the one device that adb sees and may use, or of the one that ANDROID_SERIAL names.
 
     Raises:
         InputError: no adb, no device, one that has not said yes yet, or several.
@@ -19,6 +20,11 @@ def the_phone() -> str:
         )
     rows = [line.split() for line in call("adb", "devices").splitlines()[1:] if line.strip()]
     usable = [row[0] for row in rows if len(row) > 1 and row[1] == "device"]
+    wanted = os.environ.get("ANDROID_SERIAL", "")
+    if wanted in usable:
+        return wanted
+    if wanted:
+        raise InputError(f"--install: ANDROID_SERIAL {wanted!r}: adb sees {', '.join(usable) or 'no device'}")
     if len(usable) == 1:
         return usable[0]
     if usable:

@@ -2,7 +2,8 @@
 
 export const en = {
   language: "中文",
-  live: "Live picture", start: "Start", stop: "Stop", turn: "Switch camera", reset: "Reset state", camera: "Camera",
+  live: "Live picture", start: "Start", stop: "Stop", turn: "Switch", turnName: "Switch camera",
+  reset: "Reset", resetName: "Reset state", camera: "Camera",
   front: "Front camera {n}", back: "Back camera {n}", anyCamera: "Camera {n}", now: "Now", goingOn: "Events that go on", history: "Score over time", nowAxis: "now",
   shares: "Labels by their share of that time", figures: "Figures", fps: "Frames/s", inference: "Inference",
   delay: "Picture to answer", dropped: "Dropped", events: "Events", nothing: "Nothing yet.", record: "Record the log",
@@ -39,7 +40,8 @@ export type TextKey = keyof typeof en;
 
 export const zh: Record<TextKey, string> = {
   language: "English",
-  live: "实时画面", start: "开始", stop: "停止", turn: "切换镜头", reset: "重置状态", camera: "摄像头",
+  live: "实时画面", start: "开始", stop: "停止", turn: "切换", turnName: "切换摄像头",
+  reset: "重置", resetName: "重置状态", camera: "摄像头",
   front: "前置摄像头 {n}", back: "后置摄像头 {n}", anyCamera: "摄像头 {n}", now: "当前", goingOn: "进行中的事件", history: "得分变化", nowAxis: "现在",
   shares: "各标签所占时间", figures: "运行数据", fps: "帧/秒", inference: "推理耗时",
   delay: "画面到结果", dropped: "丢弃帧", events: "事件", nothing: "暂无。", record: "记录日志",
