@@ -17,8 +17,6 @@ export type ToWorker =
       bytes: ArrayBuffer;
       /** Absolute address of the folder with the runtime's files, with the slash at its end. */
       wasm: string;
-      /** Threads of the interpreter, where the page is isolated; 1 if not given. */
-      threads?: number;
       /** A bundle of this public key only, 32 bytes as hexadecimal digits; any bundle if not given. */
       key?: string;
     }

@@ -33,10 +33,10 @@ async function answer(message: ToWorker): Promise<void> {
   else say(session?.finish() ?? { kind: "finished", events: [] });
 }
 
-async function load({ bytes, wasm, threads, key }: ToWorker & { kind: "load" }): Promise<void> {
+async function load({ bytes, wasm, key }: ToWorker & { kind: "load" }): Promise<void> {
   runtime ??= loadRuntime(wasm);
   try {
-    const opened = await Session.open(bytes, await runtime, threads, key);
+    const opened = await Session.open(bytes, await runtime, key);
     session?.delete();
     session = opened;
   } catch (problem) {

@@ -24,7 +24,7 @@ export async function outputsOf(
   const bundle = await Bundle.read(bytes), raw: number[] = [], latencies: number[] = [];
   const keep = (values: Values): void => values.forEach((value) => raw.push(value));
   if (bundle.manifest.task === "classify") {
-    const model = await Classifier.load(bundle, runtime, 1);
+    const model = await Classifier.load(bundle, runtime);
     for (const frame of frames) {
       const answer = model.predict(frame);
       keep(answer.raw);
@@ -32,7 +32,7 @@ export async function outputsOf(
     }
     model.delete();
   } else if (bundle.manifest.task === "clips") {
-    const model = await ClipModel.load(bundle, runtime, 1), stream = new ClipStream(model);
+    const model = await ClipModel.load(bundle, runtime), stream = new ClipStream(model);
     frames.forEach((frame, at) => {
       for (const step of stream.feed(frame, times[at])) {
         keep(step.raw);
@@ -41,7 +41,7 @@ export async function outputsOf(
     });
     model.delete();
   } else {
-    const model = await Captioner.load(bundle, runtime, 1);
+    const model = await Captioner.load(bundle, runtime);
     for (const frame of frames) {
       const state = model.encode(bundle.manifest.preprocess.pixels(frame));
       Object.keys(state).sort().forEach((name) => keep(state[name]));

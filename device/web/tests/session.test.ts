@@ -73,6 +73,6 @@ given("a model that is none is refused, and what was loaded before goes on", asy
   const named = manifest.forms.map((one) => Object.assign(Object.create(one), { signature: "other" }));
   await expect(runtime.load(good, named)).rejects.toThrow("signature 'other': the model has");
   manifest.forms.forEach((one) => Object.assign(one, { name: "fused" }));
-  await expect(Classifier.load(bundle, runtime, 1)).rejects.toThrow("a browser has no fused LSTM");
+  await expect(Classifier.load(bundle, runtime)).rejects.toThrow("a browser has no fused LSTM");
   expect(kinds(session.feed(picture(entry("classify").frames[0]), 0, 0))).toEqual(["answer"]);
 });

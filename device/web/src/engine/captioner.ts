@@ -34,10 +34,10 @@ export class Captioner implements Decoder {
     this.table = encoder.input("x").hold(manifest.preprocess.table);
   }
 
-  static async load(bundle: Bundle, runtime: Runtime, threads: number): Promise<Captioner> {
+  static async load(bundle: Bundle, runtime: Runtime): Promise<Captioner> {
     const { manifest } = bundle, encoder = manifest.form("encode"), decoder = manifest.form("decode");
     const words = bundle.vocabulary();
-    const model = await runtime.load(bundle.members.get(encoder.file)!, [encoder, decoder], threads);
+    const model = await runtime.load(bundle.members.get(encoder.file)!, [encoder, decoder]);
     return new Captioner(manifest, words, encoder, decoder, model);
   }
 

@@ -29,10 +29,10 @@ export class Classifier {
   }
 
   /** The bundle's first form that this runtime has: all but `fused`, whose operator it lacks. */
-  static async load(bundle: Bundle, runtime: Runtime, threads: number): Promise<Classifier> {
+  static async load(bundle: Bundle, runtime: Runtime): Promise<Classifier> {
     const { manifest } = bundle, form = manifest.forms.find((one) => one.name !== "fused");
     if (!form) throw refused("form fused, only: a browser has no fused LSTM; export with --form unrolled");
-    return new Classifier(manifest, form, await runtime.load(bundle.members.get(form.file)!, [form], threads));
+    return new Classifier(manifest, form, await runtime.load(bundle.members.get(form.file)!, [form]));
   }
 
   delete(): void {

@@ -16,9 +16,9 @@ export class ClipModel {
     this.table = form.input("x").hold(manifest.preprocess.table);
   }
 
-  static async load(bundle: Bundle, runtime: Runtime, threads: number): Promise<ClipModel> {
+  static async load(bundle: Bundle, runtime: Runtime): Promise<ClipModel> {
     const form = bundle.manifest.form("step");
-    return new ClipModel(bundle.manifest, form, await runtime.load(bundle.members.get(form.file)!, [form], threads));
+    return new ClipModel(bundle.manifest, form, await runtime.load(bundle.members.get(form.file)!, [form]));
   }
 
   /** A model frame as the step takes it. */

@@ -79,14 +79,14 @@ export class Runtime {
    * @throws BundleError a model that the runtime cannot load, or one that differs from the manifest; where the runtime
    *   itself has crashed, `hasCrashed` of what is thrown
    */
-  async load(data: Uint8Array, forms: Form[], threads = 1): Promise<LoadedModel> {
+  async load(data: Uint8Array, forms: Form[]): Promise<LoadedModel> {
     const { wasm, environment } = this, at = wasm._malloc(data.length);
     wasm.HEAPU8.set(data, at);
     const owned: Owned[] = [{ delete: () => wasm._free(at) }];
     try {
       const model = wasm.loadModel(environment, at, data.length);
       owned.unshift(model);
-      const cpuOptions = { numThreads: threads };
+      const cpuOptions = { numThreads: 1 };
       const compiled = await wasm.compileModel(environment, model, {
         accelerator: "wasm", cpuOptions, gpuOptions: {}, webNNOptions: {}, environment: { liteRtEnvironment: environment },
       });

@@ -32,9 +32,9 @@ export class Session {
    * @param key hexadecimal digits of the public key that must have signed the bundle; undefined for any bundle
    * @throws BundleError a bundle that is refused, or that this runtime cannot load
    */
-  static async open(bytes: ArrayBuffer, runtime: Runtime, threads = 1, key?: string): Promise<Session> {
+  static async open(bytes: ArrayBuffer, runtime: Runtime, key?: string): Promise<Session> {
     const bundle = await Bundle.read(bytes, key), { manifest } = bundle;
-    const watching = await WATCHING[manifest.task](bundle, runtime, threads);
+    const watching = await WATCHING[manifest.task](bundle, runtime);
     return new Session(
       {
         kind: "loaded",
@@ -79,10 +79,10 @@ export class Session {
   }
 }
 
-const WATCHING: Record<BundleTask, (bundle: Bundle, runtime: Runtime, threads: number) => Promise<Watching>> = {
-  classify: async (bundle, runtime, threads) => new Labels(await Classifier.load(bundle, runtime, threads)),
-  clips: async (bundle, runtime, threads) => new Clips(await ClipModel.load(bundle, runtime, threads)),
-  captions: async (bundle, runtime, threads) => new Captions(await Captioner.load(bundle, runtime, threads)),
+const WATCHING: Record<BundleTask, (bundle: Bundle, runtime: Runtime) => Promise<Watching>> = {
+  classify: async (bundle, runtime) => new Labels(await Classifier.load(bundle, runtime)),
+  clips: async (bundle, runtime) => new Clips(await ClipModel.load(bundle, runtime)),
+  captions: async (bundle, runtime) => new Captions(await Captioner.load(bundle, runtime)),
 };
 
 /** A label a frame. */

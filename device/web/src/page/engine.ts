@@ -113,8 +113,10 @@ export class Engine {
     if (message.kind === "loaded" && this.busy !== null) this.done(this.busy);
   }
 
+  // Once a frame, however many messages there are about it.
   private done(id: number): void {
-    if (id === this.busy) this.busy = null;
+    if (id !== this.busy) return;
+    this.busy = null;
     this.listener.done(id);
   }
 
