@@ -30,7 +30,7 @@ def node() -> None:
 
 @pytest.fixture(scope="session")
 def bundles() -> Path:
-    """A folder with `row.rnnedge`, `clip.rnnedge` and `caption.rnnedge`, see `make_bundles.py`.
+    """A folder with `row.rnnedge`, `clip.rnnedge`, `caption.rnnedge` and more, see `make_bundles.py`.
 
     RNNEDGE_WEB_BUNDLES names another folder of bundles.
     """

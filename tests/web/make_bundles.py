@@ -53,7 +53,9 @@ def main(out: Path, *names: str) -> None:
             "row": lambda: make("row", "digits-lstm", None, ROW, work),
             "clip": lambda: make("clip", "videos", clips, CLIP, work),
             "caption": lambda: make("caption", "shapes-attention", photos, CAPTION, work),
-            "forms": lambda: make("forms", "digits-lstm", None, ROW, work, ("fused", "loop", "unrolled", "step")),
+            "forms": lambda: make(
+                "forms", "digits-lstm", None, ROW, work, ("fused", "loop", "unrolled", "step")
+            ),
             "plain": lambda: make("plain", "shapes-attention", photos, PLAIN, work),
         }
         for name in names or made:

@@ -84,8 +84,10 @@ def test_a_camera_that_is_taken_away_is_noticed_and_can_be_opened_again(browser,
 def test_a_camera_that_does_not_open_is_explained(problem, words, browser, port):
     """Only another program, or another browser, could make these: the browser's answer is set here."""
     open_page(browser, f"http://localhost:{port}/")
-    refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('of the browser', arguments[0]))"
-    browser.execute_script(refuse, problem)
+    answer = "() => Promise.reject(new DOMException('of the browser', name))"
+    browser.execute_script(
+        f"const [name] = arguments; navigator.mediaDevices.getUserMedia = {answer}", problem
+    )
     click(browser, "start")
     wait_for(lambda: text(browser, "state") == "Problem", "the message")
     assert words in text(browser, "notice")
@@ -94,9 +96,14 @@ def test_a_camera_that_does_not_open_is_explained(problem, words, browser, port)
 
 @pytest.mark.parametrize(
     ("cameras", "english", "chinese"),
-    [(1, "The camera was refused.", "摄像头权限被拒绝。"), (0, "This device has no camera", "没有可用的摄像头。")],
+    [
+        (1, "The camera was refused.", "摄像头权限被拒绝。"),
+        (0, "This device has no camera", "没有可用的摄像头。"),
+    ],
 )
-def test_a_refused_or_missing_camera_is_explained_in_both_languages(cameras, english, chinese, port, tmp_path):
+def test_a_refused_or_missing_camera_is_explained_in_both_languages(
+    cameras, english, chinese, port, tmp_path
+):
     with chromium(tmp_path, cameras=cameras, asks=cameras > 0) as driver:
         screen(driver, 360, 740)
         if cameras:

@@ -20,7 +20,16 @@ from chromium import (
     text,
     wait_for,
 )
-from live import end_live, english_left, open_page, recorded, run_live, runner_lines, sent_frames, watch_frames
+from live import (
+    end_live,
+    english_left,
+    open_page,
+    recorded,
+    run_live,
+    runner_lines,
+    sent_frames,
+    watch_frames,
+)
 from served import served
 
 from rnnedge.deploy.phone.site import write_site
@@ -167,8 +176,8 @@ def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, 
         assert grounds == ["rgb(246, 247, 249)", "rgb(15, 20, 27)"]
         # Nothing sticks out of the page, nor of the card it lies in, in either language.
         out = (
-            "return [...document.querySelectorAll('.card *')].filter((e) => e.checkVisibility() && !e.closest('svg, .unseen')"
-            " && e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right).map((e) => e.id)"
+            "return [...document.querySelectorAll('.card *')].filter((e) => e.checkVisibility()"
+            " && !e.closest('svg, .unseen') && e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right).map((e) => e.id)"
         )
         for _ in range(2):
             for size in ((320, 640), (360, 740), (390, 844), (740, 360)):

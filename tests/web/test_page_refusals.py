@@ -101,7 +101,12 @@ def test_a_hostile_bundle_is_refused_and_the_one_before_stays(make, bundles, bro
     screenshot(browser, f"refused-{make.__name__}")
     click(browser, "language")
     assert text(browser, "notice").startswith("未载入：")
-    assert english_left(browser, {"manifest.json", "model.tflite", "golden.npz", "SHA-256", "ZIP", "digits-lstm"}) == set()
+    assert (
+        english_left(
+            browser, {"manifest.json", "model.tflite", "golden.npz", "SHA-256", "ZIP", "digits-lstm"}
+        )
+        == set()
+    )
     click(browser, "language")
     assert text(browser, "notice") == message
 

@@ -68,6 +68,9 @@ def test_units(node: None, vectors: Path) -> None:
 
 def test_every_kind_is_there(report: dict[str, Any]) -> None:
     assert {one["loaded"]["task"] for one in report["bundles"].values()} == {"images", "clips", "captions"}
+    if "forms" in report["bundles"]:  # of ours, see make_bundles.py: what no browser runs comes first in it
+        forms = {one["loaded"]["form"] for name, one in report["bundles"].items() if name.startswith("forms")}
+        assert forms == {"loop", "unrolled", "step"}
 
 
 def test_int8_outputs_in_the_browser_are_the_python_parts_bit_for_bit(report: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ import { nodeRuntime } from "./node_runtime";
 import { missing, picture, uint8s, vectors } from "./vectors";
 
 const given = test.skipIf(missing);
-const entry = (task: string): any => vectors("parity").find((one) => one.task === task);
+const entry = (task: string, name = ""): any =>
+  vectors("parity").find((one) => one.task === task && (name ? one.name === name : !one.name.startsWith("forms")));
 const open = (task: string, runtime: Runtime): Promise<Session> =>
   Session.open(uint8s(entry(task).bundle).slice().buffer, runtime);
 const kinds = (said: FromWorker[]): string[] => said.map((message) => message.kind);
@@ -75,4 +76,14 @@ given("a model that is none is refused, and what was loaded before goes on", asy
   manifest.forms.forEach((one) => Object.assign(one, { name: "fused" }));
   await expect(Classifier.load(bundle, runtime)).rejects.toThrow("a browser has no fused LSTM");
   expect(kinds(session.feed(picture(entry("classify").frames[0]), 0, 0))).toEqual(["answer"]);
+});
+
+given("of a bundle's forms the first one that a browser can run is taken", async () => {
+  const runtime = await nodeRuntime(), found = entry("classify", "forms");
+  if (!found) return; // bundles of somebody else
+  const { manifest } = await Bundle.read(uint8s(found.bundle).slice().buffer);
+  expect(manifest.forms.map((form) => form.name)).toEqual(["fused", "loop", "unrolled", "step"]);
+  const session = await Session.open(uint8s(found.bundle).slice().buffer, runtime);
+  expect(session.loaded.form).toBe("loop");
+  session.delete();
 });
