@@ -92,6 +92,8 @@ def test_a_bundle_runs_live_and_its_log_is_the_runners(bundle, browser, tmp_path
         for theme in ("light", "dark"):
             for name, size in (("portrait", (360, 740)), ("landscape", (740, 360))):
                 screen(browser, *size, dark=theme == "dark")
+                bottom = "return document.getElementById('start').getBoundingClientRect().bottom <= innerHeight"
+                assert browser.execute_script(bottom), f"{name}: Stop is out of sight"
                 screenshot(browser, f"{bundle.stem}-{theme}-{name}")
         click(browser, "start")
 
@@ -176,8 +178,9 @@ def test_the_page_speaks_both_languages_and_has_large_buttons(bundles, browser, 
         assert grounds == ["rgb(246, 247, 249)", "rgb(15, 20, 27)"]
         # Nothing sticks out of the page, nor of the card it lies in, in either language.
         out = (
+            "const right = (e) => e.getBoundingClientRect().right;"
             "return [...document.querySelectorAll('.card *')].filter((e) => e.checkVisibility()"
-            " && !e.closest('svg, .unseen') && e.getBoundingClientRect().right > e.closest('.card').getBoundingClientRect().right).map((e) => e.id)"
+            " && !e.closest('svg, .unseen') && right(e) > right(e.closest('.card'))).map((e) => e.id)"
         )
         for _ in range(2):
             for size in ((320, 640), (360, 740), (390, 844), (740, 360)):
