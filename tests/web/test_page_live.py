@@ -92,7 +92,9 @@ def test_a_bundle_runs_live_and_its_log_is_the_runners(bundle, browser, tmp_path
         for theme in ("light", "dark"):
             for name, size in (("portrait", (360, 740)), ("landscape", (740, 360))):
                 screen(browser, *size, dark=theme == "dark")
-                bottom = "return document.getElementById('start').getBoundingClientRect().bottom <= innerHeight"
+                bottom = (
+                    "return document.getElementById('start').getBoundingClientRect().bottom <= innerHeight"
+                )
                 assert browser.execute_script(bottom), f"{name}: Stop is out of sight"
                 screenshot(browser, f"{bundle.stem}-{theme}-{name}")
         click(browser, "start")
