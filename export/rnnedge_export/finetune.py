@@ -48,7 +48,8 @@ def finetune(
     steps = max(1, epochs * (len(batches) or 1000))
     schedule = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     optimizer = tf_keras.optimizers.Adam(schedule, clipnorm=1.0)
-    optimizer.build(student.trainable_variables)  # here: variables made within a step would have it traced twice
+    # Variables that a step makes by itself would have it traced twice.
+    optimizer.build(student.trainable_variables)
     classes = int(student.output_shape[-1])
     probabilities = ends_in_softmax(teacher)
     task = tf_keras.losses.get(loss) if loss is not None else None
