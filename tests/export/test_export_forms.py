@@ -168,12 +168,9 @@ def test_step_form_labels_every_step() -> None:
         np.testing.assert_array_equal(np.array(rows), expected)
 
 
-def test_post_training_baselines_run() -> None:
+def test_a_post_training_baseline_runs() -> None:
+    """Static int8; the audit's tests convert a dynamic one, the end-to-end tests score both."""
     model = one_layer("gru")
-    x = inputs(model, 64)
-    dynamic = ptq(model, x, "dynamic", "unrolled")
-    static = ptq(model, x, "static", "unrolled")
-    assert dynamic.forms[0].form.input("x").dtype == "float32"
+    static = ptq(model, inputs(model, 64), "static", "unrolled")
     assert static.forms[0].form.input("x").dtype == "int8"
-    for quantized in (dynamic, static):
-        assert quantized.report["parity"]["int8_top1"] >= 0.9
+    assert static.report["parity"]["int8_top1"] >= 0.9
