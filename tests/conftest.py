@@ -19,7 +19,7 @@ for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
 
 
 # Files that take longest, to be begun first: the short ones then fill both workers to the end.
-LONGEST = ("test_end_to_end_clips", "test_end_to_end", "test_clip_training")
+LONGEST = ("test_end_to_end", "test_end_to_end_clips", "test_clip_training")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
