@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-forms test-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -60,8 +60,13 @@ test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated mo
 	RNNEDGE_MUTATIONS=2000 RNNEDGE_MUTATIONS_SEED=$(or $(SEED),1) \
 	$(BIN)/python -m pytest -q tests/device/test_device_malicious.py $(PYTEST_ARGS)
 
-test-encoders: $(VENV)/dev.stamp  ## captioners with every published encoder, quantised: some minutes
-	RNNEDGE_ALL_ENCODERS=1 $(BIN)/python -m pytest -q tests/export/test_export_caption_encoders.py $(PYTEST_ARGS)
+test-encoders: $(VENV)/dev.stamp  ## every published encoder, quantised: some minutes
+	RNNEDGE_ALL_ENCODERS=1 $(BIN)/python -m pytest -q tests/export/test_export_caption_encoders.py \
+	tests/export/test_export_mobilenets.py $(PYTEST_ARGS)
+
+test-forms: $(VENV)/dev.stamp  ## every cell over every encoder, every odd model fine-tuned: a minute more than `make test`
+	RNNEDGE_ALL_FORMS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/export/test_export_clips.py \
+	tests/export/test_export_forms.py $(PYTEST_ARGS)
 
 test-arm64: $(VENV)/dev.stamp  ## the Debian package on an emulated arm64 machine, and its installation cut short: minutes
 	RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/arm64 $(PYTEST_ARGS)

@@ -48,6 +48,8 @@ def finetune(
     steps = max(1, epochs * (len(batches) or 1000))
     schedule = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     optimizer = tf_keras.optimizers.Adam(schedule, clipnorm=1.0)
+    # Variables that a step makes by itself would have it traced twice.
+    optimizer.build(student.trainable_variables)
     classes = int(student.output_shape[-1])
     probabilities = ends_in_softmax(teacher)
     task = tf_keras.losses.get(loss) if loss is not None else None
@@ -71,7 +73,7 @@ def finetune(
         )
         return (1 - distill) * own + distill * _distance(output, target, integer, probabilities), output
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def step(x: tf.Tensor, y: tf.Tensor | None, w: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             value, output = losses(x, y, w)

@@ -46,7 +46,7 @@ def trace(model: tf_keras.Model, form: str) -> Graph:
         InputError: the model has no such form (named layer and reason).
     """
     clip, step = is_clip(model), form == "step"
-    scan, shape = _scan(model) if step and not clip else ([], tuple(model.inputs[0].shape[1:]))
+    scan, shape = scan_of(model) if step and not clip else ([], tuple(model.inputs[0].shape[1:]))
     frames = shape[0] if form == "sequence" else 1
     shape = shape[1:] if step and clip else shape
     carried, bound = states_of(model, form, frames)
@@ -125,7 +125,7 @@ def replay(
     return walk(model, x, call), final
 
 
-def _scan(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
+def scan_of(model: tf_keras.Model) -> tuple[list[list], tuple[int, ...]]:
     """How the device cuts an input into rows, and the shape of a row.
 
     Raises:

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from rnnedge_device.errors import InputError
+from rnnedge_export import graphs
 from rnnedge_export.annotate import quantization_model
 from rnnedge_export.auditing import AuditError
 from rnnedge_export.batches import Batches
@@ -91,6 +92,8 @@ def quantize(
         raise InputError(f"model: its tf_keras twin differs by {gap:.1e} from it (allowed: {MAX_TWIN_ERROR})")
 
     student = quantization_model(twin)
+    if "step" in wanted and not clip:
+        graphs.scan_of(student)  # refused before it is trained for nothing
     calibrate(student, twin, sample)
     history = finetune(
         student,

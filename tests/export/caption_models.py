@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import keras
@@ -77,8 +78,9 @@ def parts(built: Any) -> tuple[Any, DecoderSettings, dict]:
     return encoder_of(built), settings, decoder.named_weights()
 
 
+@cache
 def quantized(image: str, cell: str, layers: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A model and what came of it."""
+    """A model and what came of it; made once."""
     built = model(image, cell, layers)
     return built, quantize(built, **options)
 

@@ -7,15 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import tensorflow as tf
-from models import CELLS, inputs, one_layer
+from models import inputs, one_layer
 
 from rnnedge_device.errors import InputError
 from rnnedge_export import audit, ptq, read_model
 from rnnedge_export.auditing import ties
 from rnnedge_export.convert import Job, convert
 from rnnedge_export.roundings import NEAR, margin, snapped
-
-KINDS = list(CELLS)
 
 
 def _fake(x, low, high):
@@ -84,17 +82,6 @@ def test_smallest_factors_snap_to_fractions_that_round_alike(factor: float) -> N
     assert factor < 6.1e-5 or abs(found / factor - 1) < 1e-3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_product_of_a_cell_is_tie_free(kind: str, quantized_cell) -> None:
-    _, quantized = quantized_cell(kind)
-    for compiled in quantized.forms:
-        products = [
-            op for _, op in read_model(compiled.data).operators if op.name in ("MUL", "FULLY_CONNECTED")
-        ]
-        assert len(products) >= 2
-        assert ties(read_model(compiled.data)) == []
-
-
 def test_float_arithmetic_in_an_int8_model_fails() -> None:
     model = one_layer("lstm")
     data = ptq(model, inputs(model, 32), "float32", "unrolled").tflite
@@ -115,16 +102,6 @@ def test_flex_and_custom_operators_fail() -> None:
     result = audit(converter.convert(), int8=False)
     assert not result.passed
     assert "Digamma" in result.failures[0]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_multiply_adds_are_those_of_the_layer(kind: str, quantized_cell) -> None:
-    _, quantized = quantized_cell(kind)
-    gates = {"lstm": 4, "gru": 3, "gru-reset-before": 3}.get(kind, 1)
-    expected = 8 * (8 + 12) * gates * 12 + 12 * 10
-    loop, unrolled, step = (compiled.audit.macs for compiled in quantized.forms)
-    assert loop == unrolled == expected
-    assert step == (8 + 12) * gates * 12 + 12 * 10
 
 
 @pytest.mark.parametrize("data", [b"", b"not a model at all", b"\x1c\0\0\0TFL3" + bytes(40)])

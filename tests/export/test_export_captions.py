@@ -44,7 +44,7 @@ def frames(count: int = 12) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def attentive():
-    return quantized("attention", "lstm")
+    return quantized("attention", "lstm", 1)
 
 
 @pytest.mark.parametrize(("image", "cell", "layers"), KINDS)

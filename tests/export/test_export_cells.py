@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import keras
 import numpy as np
 import pytest
 import reference
 import tensorflow as tf
 from models import CELLS, inputs, one_layer
 
+from rnnedge_device.bundle import read_bundle
+from rnnedge_device.classify import Classifier
+from rnnedge_device.clip import ClipSpec
+from rnnedge_device.errors import InputError
 from rnnedge_device.form import Form
 from rnnedge_device.interpreter import load_model
+from rnnedge_device.selftest import self_test
 from rnnedge_device.stepper import RowStepper
+from rnnedge_export import Quantized, quantize, read_model
 from rnnedge_export.annotate import quantization_model, recurrent_layers, tracing
+from rnnedge_export.auditing import ties
+from rnnedge_export.convert import TIME_LIMIT_S
+from rnnedge_export.forms import Compiler
 from rnnedge_export.scheme import DERIVED, observing
 from rnnedge_export.twin import build_twin
 
 KINDS = list(CELLS)
+FORMS = ("loop", "unrolled", "step")
+
+
+@cache
+def _quantized(kind: str) -> tuple[keras.Model, Quantized]:
+    """The model and what it was quantised to, in every form; all tests that need either lie in this file."""
+    model = one_layer(kind)
+    return model, quantize(model, inputs(model, 96), epochs=1, batch_size=32, form=FORMS)
 
 
 def _numpy(kind: str, weights: list, x: np.ndarray, q: reference.Q = reference.exact) -> np.ndarray:
@@ -66,9 +86,9 @@ def _site_ranges(layer: object) -> dict[str, tuple[float, float]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_tflite_step_follows_the_quantised_reference(kind: str, quantized_cell) -> None:
+def test_tflite_step_follows_the_quantised_reference(kind: str) -> None:
     """Each step alone, from the states the graph itself reached: at most 1 LSB off, nearly always equal."""
-    _, quantized = quantized_cell(kind)
+    _, quantized = _quantized(kind)
     (layer,) = recurrent_layers(quantized.twin)
     compiled = quantized.forms[2]
     form: Form = compiled.form
@@ -99,8 +119,6 @@ def _keras_order(array: np.ndarray) -> np.ndarray:
 
 def _grid_weights(kind: str, data: bytes, layer: object) -> list[np.ndarray]:
     """The layer's weights as the file holds them: on their int8 grid, in Keras's gate order."""
-    from rnnedge_export.flatbuffer import read_model
-
     stored = {
         op.inputs[1].shape[::-1]: op.inputs[1].values().T.astype(np.float32)
         * np.float32(op.inputs[1].scales[0])
@@ -121,8 +139,8 @@ def _grid_weights(kind: str, data: bytes, layer: object) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_forms_and_device_loop_give_the_same_bits(kind: str, quantized_cell) -> None:
-    model, quantized = quantized_cell(kind)
+def test_forms_and_device_loop_give_the_same_bits(kind: str) -> None:
+    model, quantized = _quantized(kind)
     x = inputs(model, 40, seed=2)
     loop, unrolled, step = (compiled.runner().raw(x) for compiled in quantized.forms)
     assert loop.dtype == np.int8
@@ -132,9 +150,9 @@ def test_forms_and_device_loop_give_the_same_bits(kind: str, quantized_cell) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_states_carry_over_losslessly(kind: str, quantized_cell) -> None:
+def test_states_carry_over_losslessly(kind: str) -> None:
     """Tied scales: a state's bytes go in as they came out. Half a sequence, then the rest, is the whole."""
-    model, quantized = quantized_cell(kind)
+    model, quantized = _quantized(kind)
     compiled = quantized.forms[2]
     form = compiled.form
     for state in form.states:
@@ -152,3 +170,82 @@ def test_states_carry_over_losslessly(kind: str, quantized_cell) -> None:
         found = second.run({"x": form.input("x").encode(row), **states})
         states = {state.input: found[state.output] for state in form.states}
     np.testing.assert_array_equal(found["y"], whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_product_of_a_cell_is_tie_free(kind: str) -> None:
+    _, quantized = _quantized(kind)
+    for compiled in quantized.forms:
+        products = [
+            op for _, op in read_model(compiled.data).operators if op.name in ("MUL", "FULLY_CONNECTED")
+        ]
+        assert len(products) >= 2
+        assert ties(read_model(compiled.data)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_multiply_adds_are_those_of_the_layer(kind: str) -> None:
+    _, quantized = _quantized(kind)
+    gates = {"lstm": 4, "gru": 3, "gru-reset-before": 3}.get(kind, 1)
+    expected = 8 * (8 + 12) * gates * 12 + 12 * 10
+    loop, unrolled, step = (compiled.audit.macs for compiled in quantized.forms)
+    assert loop == unrolled == expected
+    assert step == (8 + 12) * gates * 12 + 12 * 10
+
+
+def test_float_border_is_the_int8_graph_behind_it() -> None:
+    model, quantized = _quantized("lstm")
+    x = inputs(model, 48)
+    compiler = Compiler(quantized.twin, quantized.teacher, "float32", "float32", x, TIME_LIMIT_S)
+    found, _ = compiler.images(FORMS)
+    assert tuple(compiled.name for compiled in found) == FORMS
+    for compiled, inside in zip(found, quantized.forms, strict=True):
+        assert {t.dtype for t in compiled.form.inputs + compiled.form.outputs} == {"float32"}
+        assert set(compiled.audit.float_ops) == {"QUANTIZE", "DEQUANTIZE"}
+        expected = inside.runner().real(x)
+        np.testing.assert_allclose(compiled.runner().real(x), expected, atol=1e-6, err_msg=compiled.name)
+
+
+def test_bundle_of_several_forms_round_trips(tmp_path, scans) -> None:
+    _, quantized = _quantized("lstm")
+    images = np.round(scans[0][:6] * 255).astype(np.uint8)
+    path = tmp_path / "cell.rnnedge"
+    quantized.save(path, labels=list("abcdefghij"), golden=images, metrics={"data": "noise"})
+    bundle = read_bundle(path)
+    assert [form.name for form in bundle.manifest.forms] == ["loop", "unrolled", "step"]
+    assert self_test(bundle)["ok"] is True
+    scores = [Classifier(bundle, form).predict(images[0]).raw for form in ("loop", "unrolled", "step")]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    assert bundle.manifest.metrics["int8_top1"] == quantized.report["parity"]["int8_top1"]
+    assert bundle.manifest.metrics["data"] == "noise"
+
+
+def test_save_a_plain_tflite_and_refuse_wrong_labels(tmp_path) -> None:
+    _, quantized = _quantized("lstm")
+    quantized.save(tmp_path / "cell.tflite")
+    assert (tmp_path / "cell.tflite").read_bytes() == quantized.tflite
+    with pytest.raises(InputError, match="labels: 3 names for 10 outputs"):
+        quantized.save(tmp_path / "cell.rnnedge", labels=["a", "b", "c"])
+    with pytest.raises(InputError, match=r"clip: ClipSpec.* for an image model"):
+        quantized.save(tmp_path / "cell.rnnedge", clip=ClipSpec(10.0, 1, 5))
+    assert not (tmp_path / "cell.rnnedge").exists()
+    with pytest.raises(InputError, match="engine: 'float' of an image model"):
+        quantized.engine("float")
+
+
+def test_finished_file_keeps_buffers_aligned() -> None:
+    """The schema demands 16-byte alignment of constants; a file packed without it can fault on ARM."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    _, quantized = _quantized("lstm")
+    data = quantized.tflite
+    model = schema.Model.GetRootAs(data, 0)
+    start = np.frombuffer(data, np.uint8).ctypes.data
+    seen = 0
+    for index in range(model.BuffersLength()):
+        values = model.Buffers(index).DataAsNumpy()
+        if isinstance(values, np.ndarray):
+            assert (values.ctypes.data - start) % 16 == 0
+            seen += 1
+    assert seen > 3

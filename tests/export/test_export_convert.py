@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tensorflow as tf
 from models import inputs, one_layer
@@ -83,20 +82,3 @@ def test_the_process_is_kept_until_it_ends_and_then_begun_anew(tmp_path: Path) -
     assert process.pid is None
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
-
-
-def test_finished_file_keeps_buffers_aligned(quantized_cell) -> None:
-    """The schema demands 16-byte alignment of constants; a file packed without it can fault on ARM."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    _, quantized = quantized_cell("lstm")
-    data = quantized.tflite
-    model = schema.Model.GetRootAs(data, 0)
-    start = np.frombuffer(data, np.uint8).ctypes.data
-    seen = 0
-    for index in range(model.BuffersLength()):
-        values = model.Buffers(index).DataAsNumpy()
-        if isinstance(values, np.ndarray):
-            assert (values.ctypes.data - start) % 16 == 0
-            seen += 1
-    assert seen > 3

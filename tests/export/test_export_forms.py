@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+
 import keras
 import numpy as np
 import pytest
 from models import MODELS, inputs, one_layer
 
-from rnnedge_device.bundle import read_bundle
-from rnnedge_device.classify import Classifier
 from rnnedge_device.errors import InputError
-from rnnedge_device.selftest import self_test
-from rnnedge_export import audit, ptq, quantize, read_model
+from rnnedge_export import Quantized, audit, ptq, quantize, read_model
 from rnnedge_export.finetune import predict
 
 NAMES = list(MODELS)
+# Of fine-tuning, whose graph takes seconds to trace: where gradients go through every kind of layer.
+TRAINED = NAMES if os.environ.get("RNNEDGE_ALL_FORMS") else ["crnn_colour", "two_branches"]
+EPOCHS = {name: int(name in TRAINED) for name in NAMES}
+FORMS = {name: ("loop", "unrolled") for name in NAMES} | {"label_every_step": ("loop", "unrolled", "step")}
 L = keras.layers
 
 
+@cache
+def quantized_model(name: str) -> tuple[keras.Model, Quantized]:
+    """The model and what it was quantised to."""
+    keras.utils.set_random_seed(3)
+    model = MODELS[name]()
+    options = {"epochs": EPOCHS[name], "batch_size": 32, "form": FORMS[name]}
+    return model, quantize(model, inputs(model, 96), **options)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_loop_and_unrolled_give_the_same_bits(name: str, quantized_model) -> None:
+def test_loop_and_unrolled_give_the_same_bits(name: str) -> None:
     model, quantized = quantized_model(name)
     x = inputs(model, 40, seed=2)
-    loop, unrolled = (compiled.runner().raw(x) for compiled in quantized.forms)
+    loop, unrolled = (compiled.runner().raw(x) for compiled in quantized.forms[:2])
     assert len(np.unique(loop)) > 10
     np.testing.assert_array_equal(loop, unrolled)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_int8_follows_the_trained_model(name: str, quantized_model) -> None:
+def test_int8_follows_the_trained_model(name: str) -> None:
     model, quantized = quantized_model(name)
     x = inputs(model, 64, seed=4)
     real = quantized.forms[0].runner().real(x)
@@ -43,7 +56,7 @@ def test_int8_follows_the_trained_model(name: str, quantized_model) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_audit_int8_only_tie_free_and_loadable(name: str, quantized_model) -> None:
+def test_audit_int8_only_tie_free_and_loadable(name: str) -> None:
     _, quantized = quantized_model(name)
     for compiled in quantized.forms:
         result = audit(compiled.data)
@@ -56,7 +69,7 @@ def test_audit_int8_only_tie_free_and_loadable(name: str, quantized_model) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_matrix_has_one_scale_and_is_stored_as_trained(name: str, quantized_model) -> None:
+def test_every_matrix_has_one_scale_and_is_stored_as_trained(name: str) -> None:
     """Several uses of one matrix once made the converter requantise it a scale a row, off the trained grid."""
     _, quantized = quantized_model(name)
     stored = []
@@ -72,14 +85,14 @@ def test_every_matrix_has_one_scale_and_is_stored_as_trained(name: str, quantize
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_report_says_what_was_measured(name: str, quantized_model) -> None:
+def test_report_says_what_was_measured(name: str) -> None:
     _, quantized = quantized_model(name)
     report = quantized.report
     assert report["parity"]["twin_max_abs"] <= 1e-5
     assert report["parity"]["int8_noise"] < 0.1
     assert report["parity"]["int8_top1"] >= 0.9  # untrained classes nearly tie
     assert report["parity"]["int8_repeatable"] is True
-    assert [row["epoch"] for row in report["history"]] == [1]
+    assert [row["epoch"] for row in report["history"]] == [1] * EPOCHS[name]
     for compiled in quantized.forms:
         entry = report["forms"][compiled.name]
         assert entry["size_bytes"] == len(compiled.data)
@@ -89,24 +102,12 @@ def test_report_says_what_was_measured(name: str, quantized_model) -> None:
 
 def test_auto_keeps_one_form_that_holds() -> None:
     model = one_layer("gru")
-    quantized = quantize(model, inputs(model, 64), epochs=0)
+    quantized = quantize(model, inputs(model, 64), epochs=0, io="float32")
+    assert {tensor.dtype for tensor in quantized.forms[0].form.inputs} == {"float32"}
     assert len(quantized.forms) == 1
     times = {name: entry["latency_us"] for name, entry in quantized.report["forms"].items()}
     assert set(times) == {"loop", "unrolled"}
     assert quantized.form == min(times, key=times.get)
-
-
-def test_float_border_is_the_int8_graph_behind_it() -> None:
-    model = one_layer("lstm")
-    x = inputs(model, 48)
-    forms = ("loop", "unrolled", "step")
-    both = {io: quantize(model, x, epochs=0, form=forms, io=io) for io in ("int8", "float32")}
-    for index, form in enumerate(forms):
-        compiled = both["float32"].forms[index]
-        assert {t.dtype for t in compiled.form.inputs + compiled.form.outputs} == {"float32"}
-        assert set(compiled.audit.float_ops) == {"QUANTIZE", "DEQUANTIZE"}
-        expected = both["int8"].forms[index].runner().real(x)
-        np.testing.assert_allclose(compiled.runner().real(x), expected, atol=1e-6, err_msg=form)
 
 
 @pytest.mark.parametrize("weights", ["float32", "int8"])
@@ -157,47 +158,19 @@ def test_fused_needs_an_lstm() -> None:
 
 def test_step_form_labels_every_step() -> None:
     """With a head at every step, the step form's answers are the sequence form's rows."""
-    model = MODELS["label_every_step"]()
+    model, quantized = quantized_model("label_every_step")
     x = inputs(model, 20, seed=5)
-    quantized = quantize(model, inputs(model, 64), epochs=0, form=("loop", "step"))
     whole = quantized.forms[0].runner().raw(x)
-    runner = quantized.forms[1].runner()
+    runner = quantized.forms[2].runner()
     for sample, expected in zip(x, whole, strict=True):
         runner.stepper.reset()
         rows = [runner.stepper.step(row)[0, 0] for row in sample]
         np.testing.assert_array_equal(np.array(rows), expected)
 
 
-def test_bundle_of_several_forms_round_trips(tmp_path, quantized_cell, scans) -> None:
-    _, quantized = quantized_cell("lstm")
-    images = np.round(scans[0][:6] * 255).astype(np.uint8)
-    path = tmp_path / "cell.rnnedge"
-    quantized.save(path, labels=list("abcdefghij"), golden=images, metrics={"data": "noise"})
-    bundle = read_bundle(path)
-    assert [form.name for form in bundle.manifest.forms] == ["loop", "unrolled", "step"]
-    assert self_test(bundle)["ok"] is True
-    scores = [Classifier(bundle, form).predict(images[0]).raw for form in ("loop", "unrolled", "step")]
-    np.testing.assert_array_equal(scores[0], scores[1])
-    np.testing.assert_array_equal(scores[0], scores[2])
-    assert bundle.manifest.metrics["int8_top1"] == quantized.report["parity"]["int8_top1"]
-    assert bundle.manifest.metrics["data"] == "noise"
-
-
-def test_save_a_plain_tflite_and_refuse_wrong_labels(tmp_path, quantized_cell) -> None:
-    _, quantized = quantized_cell("lstm")
-    quantized.save(tmp_path / "cell.tflite")
-    assert (tmp_path / "cell.tflite").read_bytes() == quantized.tflite
-    with pytest.raises(InputError, match="labels: 3 names for 10 outputs"):
-        quantized.save(tmp_path / "cell.rnnedge", labels=["a", "b", "c"])
-    assert not (tmp_path / "cell.rnnedge").exists()
-
-
-def test_post_training_baselines_run() -> None:
+def test_a_post_training_baseline_runs() -> None:
+    """Static int8; the audit's tests convert a dynamic one, the end-to-end tests score both."""
     model = one_layer("gru")
-    x = inputs(model, 64)
-    dynamic = ptq(model, x, "dynamic", "unrolled")
-    static = ptq(model, x, "static", "unrolled")
-    assert dynamic.forms[0].form.input("x").dtype == "float32"
+    static = ptq(model, inputs(model, 64), "static", "unrolled")
     assert static.forms[0].form.input("x").dtype == "int8"
-    for quantized in (dynamic, static):
-        assert quantized.report["parity"]["int8_top1"] >= 0.9
+    assert static.report["parity"]["int8_top1"] >= 0.9

@@ -252,7 +252,7 @@ def test_a_hostile_class_name_stays_text(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("classes", [2, 12, 24, 40, 100])
+@pytest.mark.parametrize("classes", [2, 12, 24, 100])
 def test_any_number_of_classes(tmp_path, classes):
     labels = [f"kind of thing {i}" for i in range(classes)]
     folder = finished_run.write(tmp_path / "run", evaluation_=finished_run.evaluation(labels))

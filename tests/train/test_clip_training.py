@@ -74,8 +74,7 @@ def wholes(tmp_path_factory, clips, films):
     return out
 
 
-@pytest.mark.parametrize("task", ["clips", "events"])
-@pytest.mark.parametrize(("fraction", "finished"), [(0.5, 1), (0.1, 0)])
+@pytest.mark.parametrize(("task", "fraction", "finished"), [("clips", 0.1, 0), ("events", 0.5, 1)])
 def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(
     tmp_path, wholes, clips, films, task, fraction, finished
 ):

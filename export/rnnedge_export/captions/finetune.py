@@ -89,6 +89,7 @@ def finetune_decoder(
     schedule = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     optimizer = tf_keras.optimizers.Adam(schedule, clipnorm=1.0)
     variables = student.trainable_variables
+    optimizer.build(variables)  # within a step it would have that traced twice
 
     @tf.function(reduce_retracing=True, autograph=False)
     def step(ours: tf.Tensor, theirs: tf.Tensor, sentences: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
