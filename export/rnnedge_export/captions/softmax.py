@@ -55,7 +55,7 @@ def _look_up(table: NDArray[np.int32], place: tf.Tensor) -> tf.Tensor:
 def _table(
     function: Callable[[NDArray[np.float64]], NDArray[np.float64]], low: float, high: float
 ) -> NDArray[np.int32]:
-    """``function`` from ``low`` to ``high`` in 15 bits; each entry makes up for half of what its step's middle is off."""
+    """``function`` from ``low`` to ``high`` in 15 bits; an entry makes up for half of what its step's middle is off."""
     places = np.linspace(low, high, _STEPS + 1)
     exact = function(places) * _ONE
     middles = _nearest(function((places[:-1] + places[1:]) / 2) * _ONE)
