@@ -21,26 +21,24 @@ from rnnedge.deploy.debian.architecture import ARCHITECTURES
 from rnnedge.deploy.debian.wheels import fetch, unpack
 from rnnedge.runs import Run
 
-FRAMES = 600
+COUNT = 600
+CLIPS = 100  # some 1,800 frames of the demo's
 ROOT = Path(__file__).parents[2]
 EMULATED_ROOT = ROOT / "device/raspberrypi/emulated-root"
 ARM64 = ARCHITECTURES["arm64"]
 
 
 def frames_of(run: Run) -> tuple[np.ndarray, list[int]]:
-    """Some 600 frames that were not trained on, `uint8 [N, H, W]` or `[N, H, W, 3]`, and where clips begin."""
+    """Some 600 images or 100 clips that were not trained on, as frames `uint8 [N, H, W]` or `[N, H, W, 3]`, and where
+    clips begin."""
     if run.recipe.task == "clips":
-        clips: list[np.ndarray] = []
-        for clip in run.clips("test").clips:
-            if sum(map(len, clips)) >= FRAMES:
-                break
-            clips.append(np.squeeze(np.asarray(clip.frames[:])))
+        clips = [np.squeeze(np.asarray(clip.frames[:]), -1) for clip in run.clips("test").clips[:CLIPS]]
         return np.concatenate(clips), np.cumsum([0, *map(len, clips)])[:-1].tolist()
     if run.recipe.task == "captions":
         images = load_captions(run.recipe.data.name, "test").images
-        return np.stack([images[i] for i in range(min(FRAMES, len(images)))]), []
+        return np.stack([images[i] for i in range(min(COUNT, len(images)))]), []
     found = [image for split in ("test", "val") for image in run.data(split).images]
-    return np.stack(found[:FRAMES]), []
+    return np.stack(found[:COUNT]), []
 
 
 def prepare(runs: list[Path], folder: Path) -> list[str]:
@@ -52,7 +50,7 @@ def prepare(runs: list[Path], folder: Path) -> list[str]:
         names.append(run.recipe.name)
         shutil.copy(run.bundle, folder / f"{names[-1]}.rnnedge")
         np.save(folder / f"{names[-1]}.npy", frames)
-        np.save(folder / f"{names[-1]}.starts.npy", np.array([0, *starts]))
+        np.save(folder / f"{names[-1]}.starts.npy", np.array(starts or [0]))
     shutil.copy(Path(__file__).with_name("outputs.py"), folder)
     shutil.copytree(ROOT / "device/rnnedge_device", folder / "site/rnnedge_device")
     for wheel in fetch(ARM64):

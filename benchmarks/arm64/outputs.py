@@ -18,7 +18,8 @@ from rnnedge_device.vocabulary import END, START
 
 
 def outputs(path, frames):
-    """By form `[N, K]` in the border's dtype; of captions also `sentence`, int16 `[N, T]` of word ids."""
+    """By form `[N, K]` in the border's dtype; of clips also `last`, what is said at each one's end, and of captions
+    `sentence`, int16 `[N, T]` of word ids."""
     bundle = read_bundle(path)
     manifest = bundle.manifest
     name = os.path.splitext(path)[0]
@@ -26,15 +27,18 @@ def outputs(path, frames):
         return caption_outputs(Captioner(bundle), frames, f"{name}.steps.npz")
     if manifest.task == "clips":
         model = ClipModel(bundle)
-        view, starts = model.preprocess.view(), {0}
+        view, starts = model.preprocess.view(), [0]
         if os.path.exists(f"{name}.starts.npy"):
-            starts = set(np.load(f"{name}.starts.npy").tolist())
+            starts = np.load(f"{name}.starts.npy").tolist()
         found = []
         for number, frame in enumerate(frames):
             if number in starts:
                 stream = model.open_stream()
             found.append(stream.step(view.pixels(frame)).raw)
-        return {"step": np.stack(found)}
+        return {
+            "step": np.stack(found),
+            "last": np.stack([found[at - 1] for at in [*starts[1:], len(found)]]),
+        }
     return {
         form.name: np.stack([classifier.predict(frame).raw for frame in frames])
         for form in manifest.forms
