@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-forms test-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-forms test-arm64 parity-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +70,9 @@ test-forms: $(VENV)/dev.stamp  ## every cell over every encoder, every odd model
 
 test-arm64: $(VENV)/dev.stamp  ## the Debian package on an emulated arm64 machine, and its installation cut short: minutes
 	RNNEDGE_TEST_ARM64=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/arm64 $(PYTEST_ARGS)
+
+parity-arm64: $(VENV)/dev.stamp  ## trained runs on both machines: make parity-arm64 RUNS="runs/demo runs/demo-clips"
+	$(BIN)/python -m benchmarks.arm64 $(or $(RUNS),runs/demo runs/demo-clips runs/demo-captions)
 
 test-deploy: $(VENV)/dev.stamp  ## over ssh to machines of their own: 51 cuts, a fleet; root on Debian bookworm
 	RNNEDGE_CUTS=$(or $(CUTS),51) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/deploy $(PYTEST_ARGS)

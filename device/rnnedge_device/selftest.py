@@ -23,9 +23,6 @@ from rnnedge_device.interpreter import RUNTIME_NAME, runtime_version
 # tflite-runtime's older kernels round products twice, and a recurrent state keeps what it once got: measured on 2,000
 # MNIST images, 128 units, 28 steps: up to 6 LSB for a GRU, 19 for an LSTM, the same label for 99.95 % and 99.7 %.
 MAX_LSB = {"litert": 0, "tflite": 24}
-# A decoder that looks at places of the picture is not the same to the bit on ARM: measured on an emulated one, up to
-# 5 LSB, 99.0 % of 28,800 logits equal, the same word for 99.8 % (`make test-arm64`).
-ATTENTION_LSB = 8
 # A float32 border, as a share of the range of the expected outputs: float kernels sum in any order, and
 # where there is int8 inside, an LSB of difference is a 255th of about this range.
 MAX_SHARE = {"litert": 1e-4, "tflite": 24 / 255}
@@ -80,8 +77,6 @@ def _test_form(bundle: Bundle, form: str, golden: Golden, threads: int) -> dict[
     }
     if dtype == "int8":
         allowed: float = MAX_LSB[RUNTIME_NAME]
-        if any(tensor.name == "attention" for tensor in bundle.manifest.form(form).outputs):
-            allowed = max(allowed, ATTENTION_LSB)
         result["max_lsb"] = int(gap)
     else:
         allowed = MAX_SHARE[RUNTIME_NAME] * float(np.ptp(expected))

@@ -6,6 +6,7 @@
 * ``bind_inputs``: initial states are traced as inputs and become constants here. Traced as constants they would be
   folded into the first step without their scale, and that step would round otherwise than the rest.
 * ``snap_factors`` (``snapping.py``): every product's rescaling factor becomes one that all machines round alike.
+* ``widen_softmaxes`` (``softmaxes.py``): SOFTMAX computes in int16, where all machines have the same kernel.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ai_edge_litert import schema_py_generated as schema
 from rnnedge_export.objects import OP, add_buffer, code_of, maker_of, scale_of, users_of
 from rnnedge_export.packing import pack
 from rnnedge_export.snapping import snap_factors
+from rnnedge_export.softmaxes import widen_softmaxes
 
 
 def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
@@ -34,6 +36,7 @@ def finish(data: bytes, bound: Iterable[str] = ()) -> bytes:
     _bind_inputs(model, set(bound))
     for graph in model.subgraphs:
         snap_factors(model, graph)
+        widen_softmaxes(model, graph)
     return pack(model, len(data))
 
 

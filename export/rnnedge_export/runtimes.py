@@ -5,7 +5,7 @@
 # every export is run on it.
 # fmt: off
 TFLITE_RUNTIME_2_14: dict[str, int] = {
-    "ADD": 5, "AVERAGE_POOL_2D": 3, "BATCH_MATMUL": 4, "BROADCAST_TO": 3, "CONCATENATION": 4, "CONV_2D": 7,
+    "ADD": 5, "AVERAGE_POOL_2D": 3, "BATCH_MATMUL": 4, "BROADCAST_TO": 3, "CAST": 5, "CONCATENATION": 4, "CONV_2D": 7,
     "DEPTHWISE_CONV_2D": 7, "DEQUANTIZE": 5, "EXPAND_DIMS": 1, "FILL": 4, "FULLY_CONNECTED": 10,
     "GATHER": 6, "LESS": 3, "LOGISTIC": 3, "MAXIMUM": 4, "MAX_POOL_2D": 3, "MEAN": 3, "MINIMUM": 4,
     "MUL": 7, "PACK": 4, "PAD": 4, "PADV2": 4, "QUANTIZE": 3, "REDUCE_MAX": 3, "RELU": 3, "RELU6": 3,

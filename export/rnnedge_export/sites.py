@@ -57,6 +57,11 @@ class Sites:
             return tf.quantization.fake_quant_with_min_max_vars(value, low, high)
         return self.quantizers[name](value, False, weights=self.ranges[name])
 
+    def step(self, name: str) -> tf.Tensor:
+        """The step of a learned site in int8, as its range is when the graph runs."""
+        bounds = self.ranges[name]
+        return (bounds["max_var"] - bounds["min_var"]) / 255
+
     def scale(self, name: str) -> float:
         """The step of a fixed or learned site in int8."""
         bounds = self.ranges.get(name)

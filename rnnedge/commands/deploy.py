@@ -88,7 +88,7 @@ def command(
         raise click.UsageError(
             "say where to, once: --deb OUT.deb, --to HOST, --fleet FILE, --sd-card DIR, or --web DIR and --apk OUT.apk"
         )
-    _check_options(bundle, to is not None, fleet is not None, given)
+    _check_options(bundle, to is not None, fleet is not None, sd_card is not None, given)
     if phone.wanted:
         from rnnedge.deploy.phone.target import write_for_phones
 
@@ -110,19 +110,25 @@ def command(
     click.get_current_context().exit(0 if ok else 1)
 
 
-def _check_options(bundle: Path | None, to: bool, fleet: bool, given: dict[str, Any]) -> None:
+def _check_options(bundle: Path | None, to: bool, fleet: bool, card: bool, given: dict[str, Any]) -> None:
     """Say what does not go together before anything begins."""
     if given["rollback"] and (given["bundle_only"] or bundle is not None):
         raise click.UsageError(
             "--rollback brings back what ran before: it takes no BUNDLE and no --bundle-only"
         )
+    for way in ("bundle_only", "rollback"):
+        if given[way] and given["config"] is not None:
+            raise click.UsageError(f"--config goes with a package, not with --{way.replace('_', '-')}")
+    if given["rollback"] and given["form"] is not None:
+        raise click.UsageError("--form goes with a bundle, not with --rollback")
     if bundle is None and not given["rollback"]:
         raise click.UsageError("give the BUNDLE to deploy")
     context = click.get_current_context()
     for name in ("bundle_only", "rollback", "identity", "ssh_config", "retries", "config", "form", "arch"):
         alone = name in ("identity", "ssh_config", "retries")  # a fleet file has these for each host
         fits = to or (fleet and not alone and name not in ("arch", "config", "form"))
-        fits = fits or (name == "config" and not fleet) or (name == "arch" and not fleet)
+        fits = fits or (name == "config" and card) or (name == "arch" and not fleet)
         if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT and not fits:
-            where = "a fleet file says this for each host" if fleet else "is for --to"
+            both = " and --sd-card" if name == "config" else ""
+            where = "a fleet file says this for each host" if fleet else f"is for --to{both}"
             raise click.UsageError(f"--{name.replace('_', '-')}: {where}")

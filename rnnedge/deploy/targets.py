@@ -18,6 +18,7 @@ from rnnedge.deploy.ssh.host import Host
 from rnnedge.deploy.ssh.shelf import PackageShelf
 from rnnedge_device.bundle import read_bundle
 from rnnedge_device.errors import InputError
+from rnnedge_device.install.installer import wanted_forms
 
 _OFFLINE = "arm64"  # elsewhere Debian has to bring packages that a card without a network cannot get
 
@@ -39,7 +40,7 @@ def over_ssh(
     deployments, parallel = _deployments(to, fleet, given)
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="rnnedge-") as folder:
-        reports = run_fleet(deployments, _act(bundle, Path(folder), given), parallel, console)
+        reports = run_fleet(deployments, _act(bundle, Path(folder), deployments, given), parallel, console)
     if as_json:
         failed = sum(not report["ok"] for report in reports)
         options.print_json({"hosts": reports, "done": len(reports) - failed, "failed": failed})
@@ -93,15 +94,16 @@ def _deployments(to: str | None, fleet: Path | None, given: dict[str, Any]) -> t
     return [one], 1
 
 
-def _act(bundle: Path | None, folder: Path, given: dict[str, Any]) -> Act:
+def _act(bundle: Path | None, folder: Path, deployments: list[Deployment], given: dict[str, Any]) -> Act:
     """What is done with each host."""
     if bundle is None:
         return lambda one, told: one.back(told)
+    if given["bundle_only"] or bundle.suffix != ".deb":
+        found = read_bundle(bundle)
+        for form in {one.form for one in deployments}:
+            wanted_forms(found, form)
     if given["bundle_only"]:
-        read_bundle(bundle)
         return lambda one, told: one.of_bundle(bundle, told)
-    if bundle.suffix != ".deb":
-        read_bundle(bundle)
     shelf = PackageShelf(bundle, folder, given["source"], given["wheels"])
 
     def of_package(one: Deployment, told: Told) -> dict[str, Any]:

@@ -15,11 +15,12 @@ import pytest
 
 HERE = Path(__file__).parent
 DEVICE_TESTS = HERE.parent / "device"
-EMULATED_ROOT = HERE.parent.parent / "device" / "raspberrypi" / "emulated-root"
+ROOT = HERE.parent.parent
+EMULATED_ROOT = ROOT / "device" / "raspberrypi" / "emulated-root"
 WANTED = "RNNEDGE_TEST_ARM64"
 NOT_POSSIBLE = 69  # what emulated-root ends with where it cannot work
 
-sys.path.insert(0, str(DEVICE_TESTS))
+sys.path[:0] = [str(DEVICE_TESTS), str(ROOT)]
 _spec = importlib.util.spec_from_file_location("device_fixtures", DEVICE_TESTS / "conftest.py")
 assert _spec is not None
 assert _spec.loader is not None

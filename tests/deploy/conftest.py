@@ -29,7 +29,7 @@ made_models, tiny, golden = _fixtures.made_models, _fixtures.tiny, _fixtures.gol
 
 @pytest.fixture(scope="session")
 def bundles(tiny: Any, golden: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`old` and `new`, which differ in their names, and `wrong`, whose self-test fails on every machine."""
+    """`old` and `new`, which differ in their names; `wrong`, whose self-test fails everywhere; `forms` has two."""
     folder = tmp_path_factory.mktemp("bundles")
     right = Golden.from_bytes(golden)
     one = {"loop": right.outputs["loop"]}
@@ -38,7 +38,11 @@ def bundles(tiny: Any, golden: bytes, tmp_path_factory: pytest.TempPathFactory) 
     for name, expected in outputs.items():
         members = {**tiny.members("loop"), "golden.npz": Golden(right.images, expected).to_bytes()}
         write_bundle(folder / f"{name}.rnnedge", tiny.manifest("loop", name=name), members)
-    return {name: folder / f"{name}.rnnedge" for name in outputs}
+    two = ("loop", "step")
+    both = Golden(right.images, {name: right.outputs[name] for name in two}).to_bytes()
+    members = {**tiny.members(*two), "golden.npz": both}
+    write_bundle(folder / "forms.rnnedge", tiny.manifest(*two, name="forms"), members)
+    return {name: folder / f"{name}.rnnedge" for name in (*outputs, "forms")}
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,11 @@ def test_the_command_refuses_what_a_first_boot_cannot_install(
         ((packages["old"], "--sd-card", boot), "architecture is arm64, and old.deb is for amd64"),
         ((packages["old"], "--sd-card", tmp_path / "gone"), "architecture is arm64"),
         ((packages["old"], "--sd-card", boot, "--rollback"), "takes no BUNDLE"),
+        (
+            (packages["old"], "--deb", boot / "x.deb", "--config", boot / "x.toml"),
+            "--config: is for --to and --sd-card",
+        ),
+        (("--to", "pi@door", "--rollback", "--form", "loop"), "--form goes with a bundle"),
         ((packages["old"],), "say where to, once"),
     ):
         done = CliRunner().invoke(main, ["deploy", *map(str, words)])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,6 +171,70 @@ def test_a_package_goes_back_with_its_bundle(
     assert code == 0, report
     assert machine.run("dpkg-query -W -f '${Version}' rnnedge") == "0.1.0+1"
     assert runs(machine) == digest(bundles["new"])
+
+
+def forms_of(port: int, wanted: dict[str, str]) -> dict[str, str]:
+    """The form of each camera, as the running service tells: what is wanted, or what it still says after a minute."""
+    found: dict[str, str] = {}
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=10) as answer:
+                cameras = json.loads(answer.read())["cameras"]
+                found = {name: camera["form"] for name, camera in cameras.items()}
+        except OSError:
+            pass  # it is being started
+        if found == wanted:
+            break
+        time.sleep(0.1)
+    return found
+
+
+@LONG
+def test_a_config_and_a_form_of_ones_own(
+    machine: Machine, packages: dict[str, Path], bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    assert deploy_to(machine, packages["old"])[0] == 0
+    port, text = free_port(), machine.run("cat /etc/rnnedge/rnnedge.toml")
+    door, yard = tmp_path / "door.toml", tmp_path / "yard.toml"
+    for config in (door, yard):
+        named = text.replace('"camera"', f'"{config.stem}"')
+        config.write_text(f"{named}\n[web]\nport = {port}\n")
+    code, report = deploy_to(machine, packages["forms"], "--config", door, "--form", "step")
+    assert code == 0, report
+    assert report["service"] == "active"
+    assert machine.run("cat /etc/rnnedge/rnnedge.toml") == door.read_text()
+    assert forms_of(port, {"door": "step"}) == {"door": "step"}
+
+    # The same package in another form, then the same bundle: what runs takes it, and the config stays.
+    code, report = deploy_to(machine, packages["forms"], "--form", "loop")
+    assert code == 0, report
+    assert forms_of(port, {"door": "loop"}) == {"door": "loop"}
+    code, report = deploy_to(machine, bundles["forms"], "--bundle-only", "--form", "step")
+    assert code == 0, report
+    assert forms_of(port, {"door": "step"}) == {"door": "step"}
+
+    # What does not fit is told before anything changes.
+    code, report = deploy_to(machine, packages["new"], "--form", "step")
+    assert (code, report["failed"]) == (1, "try"), report
+    assert "step" in report["error"]
+    where = ("--to", f"pi@127.0.0.1:{machine.port}", "--ssh-config", machine.folder / "ssh_config")
+    for given, says in (
+        ((bundles["forms"], "--form", "unrolled"), "the bundle has loop, step"),
+        ((bundles["forms"], "--bundle-only", "--config", door), "--config goes with a package"),
+    ):
+        code, _, err = deploy(*given, *where)
+        assert code == 2
+        assert says in err
+    assert runs(machine) == digest(bundles["forms"])
+    assert forms_of(port, {"door": "step"}) == {"door": "step"}
+
+    # A config alone, and the way back from it.
+    code, report = deploy_to(machine, packages["forms"], "--config", yard, "--form", "step")
+    assert code == 0, report
+    assert forms_of(port, {"yard": "step"}) == {"yard": "step"}
+    code, report = deploy_to(machine, "--rollback")
+    assert code == 0, report
+    assert forms_of(port, {"door": "step"}) == {"door": "step"}
 
 
 @pytest.mark.parametrize("after", [90_000, 200_000])

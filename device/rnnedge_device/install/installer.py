@@ -47,7 +47,7 @@ def install(
         install("actions.rnnedge", BundleStore())["form"]
     """
     bundle = read_bundle(path, key)
-    names = _wanted(bundle, form)
+    names = wanted_forms(bundle, form)
     with Checker(limit_s) as checker:
         forms = {name or "default": _tried(checker, bundle, key, name) for name in names}
     passed = {name: found for name, found in forms.items() if "error" not in found}
@@ -106,7 +106,12 @@ def status(store: BundleStore) -> dict[str, Any]:
     }
 
 
-def _wanted(bundle: Bundle, form: str | None) -> list[str | None]:
+def wanted_forms(bundle: Bundle, form: str | None) -> list[str | None]:
+    """The forms to try: the one that is asked for, else all among which there is a choice; `[None]` for no choice.
+
+    Raises:
+        InputError: the bundle has no such form that can be tested.
+    """
     possible = candidates(bundle)
     if form in (None, AUTO):
         return possible

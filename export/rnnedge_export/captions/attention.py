@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from rnnedge_export.captions.product import product
+from rnnedge_export.captions.softmax import int16_softmax
 from rnnedge_export.cells import Site, Weights
 from rnnedge_export.sites import Sites
 
@@ -22,7 +23,7 @@ def attend(
     state: Mapping[str, tf.Tensor],
     w: Weights,
     q: Site,
-    twice: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    rounding: Sites | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Look at the image: weights of its places ``[B, P]``, and what they see ``[B, E]``.
 
@@ -31,15 +32,18 @@ def attend(
         state: ``features [B, P, E]`` and their ``keys [B, P, A]``.
         w: the matrices ``query``, ``ask`` and ``energy``.
         q: quantises a value at a named site.
-        twice: rounds what is seen before its site does, see :func:`rounded_twice`.
+        rounding: the sites; with them softmax and sum are rounded as their kernels do it.
     """
     places, size = state["keys"].shape[1:]
     asked = q("asked", q("query", product(h, "query", w)) + q("ask", product(x, "ask", w)))
     keyed = q("tanh", tf.tanh(q("keyed", state["keys"] + asked[:, tf.newaxis])))
     energy = product(tf.reshape(keyed, (-1, size)), "energy", w)
-    looked = q("sigmoid", tf.nn.softmax(q("energy", tf.reshape(energy, (-1, places)))))
+    energy = q("energy", tf.reshape(energy, (-1, places)))
+    shares = int16_softmax(energy, rounding.step("energy")) if rounding else tf.nn.softmax(energy)
+    looked = q("sigmoid", shares)
     seen = tf.matmul(looked[:, tf.newaxis], state["features"])
-    return looked, tf.reshape(q("seen", twice(seen) if twice else seen), (-1, x.shape[-1]))
+    seen = q("seen", rounded_twice(seen, rounding) if rounding else seen)
+    return looked, tf.reshape(seen, (-1, x.shape[-1]))
 
 
 def rounded_twice(seen: tf.Tensor, sites: Sites) -> tf.Tensor:
@@ -48,9 +52,8 @@ def rounded_twice(seen: tf.Tensor, sites: Sites) -> tf.Tensor:
     The kernel multiplies its sums by a fixed-point number from 1/2 to 1, rounds, then shifts with a second rounding
     (``MultiplyByQuantizedMultiplier``, tensorflow/lite/kernels/internal/common.cc): 8.494 becomes 8.5 becomes 9.
     """
-    bounds, features = sites.ranges["seen"], sites.ranges["features"]
-    step = (bounds["max_var"] - bounds["min_var"]) / 255
-    factor = (features["max_var"] - features["min_var"]) / 255 * sites.scale("sigmoid") / step
+    step = sites.step("seen")
+    factor = sites.step("features") * sites.scale("sigmoid") / step
     unit = step / tf.pow(2.0, tf.floor(-tf.math.log(factor) / np.log(2.0)))
     # The second rounding is the fake quantiser's; half-way cases go away from zero.
     rounded = tf.round(seen / unit) * unit + tf.sign(seen) * unit * 0.01

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from rnnedge_export.captions.attention import ATTENTION_SITES, attend, rounded_twice
+from rnnedge_export.captions.attention import ATTENTION_SITES, attend
 from rnnedge_export.captions.product import product
 from rnnedge_export.captions.settings import DecoderSettings
 from rnnedge_export.cells import Cell, Weights, cell_of, project
@@ -178,8 +178,8 @@ class CaptionDecoder(tf_keras.layers.Layer):
 
     def _attend(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, tf.Tensor]:
         """Attention by the last state and the word read: weights ``[B, P]``, and what they see ``[B, E]``."""
-        twice = partial(rounded_twice, sites=self._own) if self.mode == "device" else None
-        return attend(x, state[f"h{len(self.cells) - 1}"], state, w, self._q, twice)
+        rounding = self._own if self.mode == "device" else None
+        return attend(x, state[f"h{len(self.cells) - 1}"], state, w, self._q, rounding)
 
     def _recur(self, x: tf.Tensor, state: State, w: Weights) -> tuple[tf.Tensor, State]:
         """One step of all recurrent layers: ``[B, E]`` to ``[B, units]``, and their states."""

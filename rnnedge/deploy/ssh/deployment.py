@@ -94,13 +94,14 @@ class Deployment:
         device.upload(package.path, name, lambda share: at("copy", share))
         config = self._sent_config(device)
         at("try", None)
-        _passed(device.answer("trial", name, *config), "nothing was changed")
+        _passed(device.answer("trial", name, *(config or [""]), self.form or ""), "nothing was changed")
         at("install", None)
         since = str(device.facts().time)
         device.step("install", name, *config)
         self._has(device, device.step("packaged").strip(), report)
         if self.form is not None:
             device.answer("form", self.form)
+            device.step("restart")
         at("self-test", None)
         report["selftest"] = _passed(device.answer("selftest"), "see --rollback")
         self._started(device, since, report, at)
@@ -118,6 +119,8 @@ class Deployment:
         if report["installed"]["changed"]:
             at("swap", None)
             since = self._taken(device, since, digest)
+        elif self.form is not None:
+            device.step("restart")
         self._started(device, since, report, at)
 
     def _back(self, device: Device, report: dict[str, Any], at: Told) -> None:

@@ -72,7 +72,8 @@ arrived() {
 digest() { sha256sum "$1" | cut -c 1-64; }
 holds() { [ "$(digest "$1")" = "$2" ]; }
 
-# trial DEB [CONFIG]: unpacked beside what runs, does it compute here what the workstation computed? One line of JSON.
+# trial DEB [CONFIG [FORM]]: unpacked beside what runs, does it compute here what the workstation computed? One line of
+# JSON. An empty CONFIG is the one that is there.
 trial() {
   folder=$CACHE/trial
   rm -rf "$folder"
@@ -81,7 +82,7 @@ trial() {
   dpkg-deb --extract "$CACHE/$1" "$folder" 2>"$CACHE/log" || fail "cannot unpack: $(tail -n 1 "$CACHE/log")"
   config=$CONFIG
   [ -z "${2:-}" ] || config=$CACHE/$2
-  tried "$folder" "$config"
+  tried "$folder" "$config" "${3:-}"
 }
 
 tried() {
@@ -95,7 +96,7 @@ tried() {
   key=$(wanted_key "$2")
   # Its answer tells of a test that failed, and why; without one it could not even be run.
   in_runtime "$runtime" -m rnnedge_device "$1/usr/share/rnnedge/bundle.rnnedge" --selftest --json \
-    ${key:+--require-signature "$key"} 2>"$CACHE/log" >"$1/answer" || [ -s "$1/answer" ] || fail "self-test failed$(last_line)"
+    ${3:+--form "$3"} ${key:+--require-signature "$key"} 2>"$CACHE/log" >"$1/answer" || [ -s "$1/answer" ] || fail "self-test failed$(last_line)"
   cat "$1/answer"
 }
 
@@ -190,11 +191,16 @@ place_config() {
   [ -n "$1" ] && ! cmp -s "$CACHE/$1" "$CONFIG" || return 0
   mkdir -p "${CONFIG%/*}"
   cp "$CACHE/$1" "$CONFIG.new"
+  # Not everybody's: an address in it may have a password. The service reads it by its group.
+  chgrp video "$CONFIG.new"
   chmod 640 "$CONFIG.new"
   sync "$CONFIG.new"
   mv "$CONFIG.new" "$CONFIG"
-  [ ! -d /run/systemd/system ] || systemctl try-restart rnnedge.service
+  restart
 }
+
+# restart: for what a service that runs does not see by itself, a config or a form; one that is down stays down.
+restart() { [ ! -d /run/systemd/system ] || systemctl try-restart rnnedge.service; }
 
 # With dpkg alone: no network is needed unless the package asks for another one that is missing.
 install_package() {
@@ -287,9 +293,11 @@ rollback() {
   [ -e "$CACHE/before/package.deb" ] || [ -e "$CACHE/before/bundle.rnnedge" ] ||
     fail "nothing ran here before the last deployment: there is nothing to go back to"
   [ -e "$CACHE/next/label" ] || snapshot "back-$(date +%s)" next
+  other_config=''
   if [ -e "$CACHE/before/config.toml" ] && ! cmp -s "$CACHE/before/config.toml" "$CONFIG"; then
     cp -p "$CACHE/before/config.toml" "$CONFIG.new"
     mv "$CONFIG.new" "$CONFIG"
+    other_config=yes
   fi
   if [ -e "$CACHE/before/package.deb" ]; then
     package=$CACHE/$(digest "$CACHE/before/package.deb" | cut -c 1-16).deb
@@ -299,6 +307,7 @@ rollback() {
   if [ -e "$CACHE/before/bundle.rnnedge" ] && ! cmp -s "$CACHE/before/bundle.rnnedge" "$BUNDLES/current.rnnedge"; then
     device_install "$CACHE/before/bundle.rnnedge" '' >/dev/null
   fi
+  [ -z "$other_config" ] || restart
   mv -T "$CACHE/next" "$CACHE/before"
   forget_others
 }
