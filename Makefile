@@ -47,7 +47,7 @@ demo-captions: $(VENV)/export.stamp  ## the same for sentences about pictures: r
 
 test: $(VENV)/dev.stamp $(if $(HAS_TFLITE),$(TFLITE_VENV)/stamp)  ## all tests, both runtimes
 	RNNEDGE_TFLITE_RUNTIME_PYTHON=$(if $(HAS_TFLITE),$(CURDIR)/$(TFLITE_VENV)/bin/python) \
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-faults: $(VENV)/dev.stamp  ## faults at full length: servers away for a minute, 10,000 damaged pictures
 	RNNEDGE_AWAY_S=60 RNNEDGE_DAMAGED=10000 $(BIN)/python -m pytest -q -n 2 $(PYTEST_ARGS) \

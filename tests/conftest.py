@@ -23,7 +23,7 @@ LONGEST = ("test_end_to_end", "test_end_to_end_clips", "test_clip_training")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadfile --no-loadscope-reorder`: the exporter's tests and the longest files first."""
+    """With `-n 3 --dist loadfile --no-loadscope-reorder`: the exporter's tests and the longest files first."""
 
     def place(item: pytest.Item) -> int:
         if item.path.stem in LONGEST:

@@ -43,7 +43,12 @@ def server(site, tmp_path):
     """The command itself; gives its port and the certificate that it made."""
     command = [sys.executable, "-m", "rnnedge_device", "--serve-web", site, "--listen", "127.0.0.1:0"]
     with subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, text=True, env={**os.environ, "HOME": str(tmp_path)}
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+        # As from a terminal: what a shell starts in the background ignores Ctrl-C, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         said = []
         for line in process.stdout:
@@ -57,7 +62,10 @@ def server(site, tmp_path):
             "".join(said),
         )
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) in (0, 130)
+        try:
+            assert process.wait(60) in (0, 130)
+        finally:
+            process.kill()
 
 
 def ask(port, cert, path, method="GET", **headers):
