@@ -61,12 +61,12 @@ class ImageInputs:
 
 
 class CaptionBatches(keras.utils.PyDataset):
-    """The batches of one epoch, every sentence once: ``((images, words), next words, weights)``.
+    """The batches of one epoch, every sentence once: ``((images, words, of), next words, weights)``.
 
-    Images are float32 ``[B, h, w, c]``, or rows of ``grids``; words int32 ``[B, L]`` begin with START, the next ones
-    end with END; weights float32 ``[B, L]`` are 0 behind it. L is that of the batch's longest sentence. Order and
-    augmentation are a pure function of (seed, epoch, index); sentences that do not fill the last batch wait for another
-    epoch's order.
+    Images are float32 ``[I, h, w, c]``, or rows of ``grids``, each once; words int32 ``[B, L]`` begin with START, the
+    next ones end with END; weights float32 ``[B, L]`` are 0 behind it; ``of`` int32 ``[B]`` is the image of each row.
+    L is that of the batch's longest sentence, which comes first, the shortest last. Order and augmentation are a pure
+    function of (seed, epoch, index); sentences that do not fill the last batch wait for another epoch's order.
 
     Args:
         captions, preprocess: the images.
@@ -112,8 +112,8 @@ class CaptionBatches(keras.utils.PyDataset):
         self._order = self._drawn_order(np.random.default_rng([seed, epoch, 1]), pool)
         self._augment = augment if augment else None
         self._draws = augment.draw(seed, epoch, len(sentences)) if augment else None
-        mirrors = np.random.default_rng([seed, epoch, 3]).random(len(sentences)) < 0.5
-        self._flipped = mirrors & ~sentences.sided & flip
+        mirrors = np.random.default_rng([seed, epoch, 3]).random(len(captions)) < 0.5
+        self._flipped = mirrors[sentences.of] & ~sentences.sided & flip
         drawn = np.random.default_rng([seed, epoch, 2]).random(self._tokens.shape)
         self._dropped = (drawn < word_dropout) & (self._tokens >= len(SPECIALS)) if word_dropout else None
 
@@ -124,13 +124,16 @@ class CaptionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
         chosen = self._order[self._start + index]
+        chosen = chosen[np.argsort(-self._sentences.lengths[chosen], kind="stable")]
         words = self._tokens[chosen, : self._longest(self._start + index)]
         after = words[:, 1:]
         weights = (after != PAD).astype(np.float32)
         before = words[:, :-1]
         if self._dropped is not None:
             before = np.where(self._dropped[chosen, : before.shape[1]], np.int32(UNKNOWN), before)
-        return (self._images(chosen), before), after, weights
+        shown = 2 * self._sentences.of[chosen] + self._flipped[chosen]
+        _, first, of = np.unique(shown, return_index=True, return_inverse=True)
+        return (self._images(chosen[first]), before, of.astype(np.int32)), after, weights
 
     def _longest(self, number: int) -> int:
         """The columns of an epoch's batch ``number``: even for the even ones, odd for the others.

@@ -16,6 +16,7 @@ from rnnedge.models.files import load_model
 from rnnedge.recipes import Recipe
 from rnnedge.recipes.models import Captioner
 from rnnedge.training.build import build_model
+from rnnedge.training.caption_graph import teaching_graph, use_both_halves
 from rnnedge.training.problem import Problem
 from rnnedge.training.result import load_result
 from rnnedge_device.errors import InputError
@@ -28,17 +29,22 @@ from keras import ops  # noqa: E402
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy with words ``[B, L]`` in nats, ``smoothing`` of their probability spread over all words."""
+    """Cross-entropy with words ``[B, L]`` in nats, ``smoothing`` of their probability spread over all words.
 
-    def __init__(self, smoothing: float) -> None:
-        super().__init__(reduction="mean_with_sample_weight", name="cross_entropy")
-        self.smoothing = smoothing
+    A mean over words, of which a batch is taken to have ``words`` a sentence: a word counts the same in a batch of
+    short sentences as in one of long ones.
+    """
+
+    def __init__(self, smoothing: float, words: float) -> None:
+        super().__init__(reduction="sum", name="cross_entropy")
+        self.smoothing, self.words = smoothing, words
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Logits ``[B, L, words]`` -> ``[B, L]``."""
+        """Logits ``[B, L, words]`` -> ``[B, L]``, shares of the mean."""
         logs = ops.log_softmax(y_pred, axis=-1)
         own = ops.take_along_axis(logs, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)[..., 0]
-        return -(1 - self.smoothing) * own - self.smoothing * ops.mean(logs, axis=-1)
+        each = -(1 - self.smoothing) * own - self.smoothing * ops.mean(logs, axis=-1)
+        return each / (self.words * ops.cast(ops.shape(y_true)[0], each.dtype))
 
 
 class CaptionProblem(Problem):
@@ -47,6 +53,7 @@ class CaptionProblem(Problem):
     def __init__(self, recipe: Recipe, *, strict: bool = False) -> None:
         super().__init__(recipe)
         assert isinstance(recipe.model, Captioner)
+        use_both_halves()
         self._train, self._val = (recipe_captions(recipe, split, strict=strict) for split in ("train", "val"))
         vocabulary = _vocabulary(recipe, self._train)
         self.names = list(vocabulary.words)
@@ -70,7 +77,7 @@ class CaptionProblem(Problem):
                 if recipe.augment.flip
                 else None,
             }
-        self._scored = self._behind_encoder(self.kept)
+        self._scored = teaching_graph(self.kept, encoded=self._frozen)
 
     def _built(self) -> keras.Model:
         model = build_model(self.recipe, len(self.names))
@@ -84,15 +91,6 @@ class CaptionProblem(Problem):
                     f"train.init={self.recipe.train.init!r}: holds another model than this recipe's: {error}"
                 ) from None
         return model
-
-    def _behind_encoder(self, model: keras.Model) -> keras.Model:
-        """Of a model whose encoder does not learn, what is behind it; else all of it."""
-        if not self._frozen:
-            return model
-        encoder, projection, decoder = (model.get_layer(n) for n in ("encoder", "projection", "decoder"))
-        grid = keras.Input(encoder.output_shape[1:], name="grid")
-        tokens = model.inputs[1]
-        return keras.Model([grid, tokens], decoder(projection(grid), tokens))
 
     @property
     def _frozen(self) -> bool:
@@ -109,7 +107,7 @@ class CaptionProblem(Problem):
                     layer.trainable = False
         self._decoder = self._trained.get_layer("decoder")
         self._decoder.samples = self.recipe.train.scheduled_sampling > 0
-        return self._behind_encoder(self._trained)
+        return teaching_graph(self._trained, encoded=self._frozen)
 
     def slow(self) -> tuple[list[str], float]:
         """See :class:`Problem`."""
@@ -120,7 +118,9 @@ class CaptionProblem(Problem):
     def objective(self) -> dict[str, Any]:
         """See :class:`Problem`. What lies behind a sentence's end weighs nothing."""
         return {
-            "loss": SmoothedCrossEntropy(self.recipe.train.label_smoothing),
+            "loss": SmoothedCrossEntropy(
+                self.recipe.train.label_smoothing, float(self._sentences.lengths.mean()) - 1
+            ),
             "weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         }
 

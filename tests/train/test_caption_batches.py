@@ -45,8 +45,10 @@ def seen(part):
     """Each sentence of all batches with the brightness of its picture."""
     found = []
     for index in range(len(part)):
-        (images, before), after, weights = part[index]
-        for image, words, nexts, weight in zip(images, before, after, weights, strict=True):
+        (images, before, of), after, weights = part[index]
+        assert set(of) == set(range(len(images)))  # no image comes twice, none for nothing
+        assert (np.diff(weights.sum(axis=1)) <= 0).all()
+        for image, words, nexts, weight in zip(images[of], before, after, weights, strict=True):
             assert words[0] == START
             assert np.array_equal(
                 words[1:][weight[:-1] > 0][: int(weight.sum()) - 1], nexts[: int(weight.sum()) - 1]
@@ -67,8 +69,9 @@ def test_every_sentence_comes_once_with_its_own_picture():
 
 def test_shapes_and_types():
     found = [batches()[i] for i in range(3)]
-    for (images, before), after, weights in found:
-        assert (images.shape, images.dtype) == ((3, 6, 8, 3), np.float32)
+    for (images, before, of), after, weights in found:
+        assert (images.shape[1:], images.dtype) == ((6, 8, 3), np.float32)
+        assert (of.shape, of.dtype) == ((3,), np.int32)
         longest = int(weights.sum(axis=1).max())
         assert before.shape == after.shape == weights.shape
         assert before.shape[1] - longest in (0, 1)  # hardly a step is padding for all
@@ -93,24 +96,24 @@ def test_half_of_the_pictures_are_mirrored_but_where_words_name_a_side():
     data = CaptionSet(pictures, texts, [str(i) for i in range(64)], "ramps", "train")
     words = Vocabulary((*SPECIALS, *sides, "one"))
     part = CaptionBatches(data, PIXELS, Sentences(data, words, 2), 64, flip=True, seed=1)
-    (images, _), after, _ = part[0]
-    falling = images[:, 0, 0, 0] > images[:, 0, -1, 0]
+    (images, _, of), after, _ = part[0]
+    falling = (images[:, 0, 0, 0] > images[:, 0, -1, 0])[of]
     one = after[:, 0] == words.ids(["one"])[0]
     assert not falling[~one].any()
     assert 5 < falling[one].sum() < 27
     grids = np.zeros((64, 1, 1, 1), np.float16)
-    seen = CaptionBatches(
+    seen, _, of = CaptionBatches(
         data, PIXELS, Sentences(data, words, 2), 64, grids=grids, mirrored=grids + 1, flip=True, seed=1
-    )[0][0][0]
-    assert np.array_equal(seen[:, 0, 0, 0] == 1, falling)
+    )[0][0]
+    assert np.array_equal(seen[of, 0, 0, 0] == 1, falling)
 
 
 def test_pictures_are_read_when_they_are_needed():
     data = captions()
     part = batches(data)
     assert data.images.asked == []
-    part[0]
-    assert len(data.images.asked) == 3
+    (images, _, _), _, _ = part[0]
+    assert len(data.images.asked) == len(images) <= 3
 
 
 def test_order_is_a_function_of_seed_and_epoch_and_can_be_entered_anywhere():
@@ -128,16 +131,18 @@ def test_grids_stand_for_the_pictures():
         np.arange(5, dtype=np.float16).reshape(5, 1, 1, 1) * np.ones((5, 2, 2, 4), np.float16),
     )
     part = batches(data, grids=grids)
-    (images, _), after, _ = part[0]
+    (images, _, of), after, _ = part[0]
     assert images.dtype == np.float32
-    assert [NUMBERS[int(image[0, 0, 0])] for image in images] == [VOCABULARY.words[row[0]] for row in after]
+    assert [NUMBERS[int(image[0, 0, 0])] for image in images[of]] == [
+        VOCABULARY.words[row[0]] for row in after
+    ]
     assert data.images.asked == []
 
 
 def test_hidden_words_are_hidden_from_reading_alone():
     plain, hidden = batches(size=10), batches(size=10, word_dropout=0.5)
-    (_, before), after, weights = plain[0]
-    (_, read), same, alike = hidden[0]
+    (_, before, _), after, weights = plain[0]
+    (_, read, _), same, alike = hidden[0]
     assert np.array_equal(after, same)
     assert np.array_equal(weights, alike)
     gone = read != before
@@ -147,8 +152,8 @@ def test_hidden_words_are_hidden_from_reading_alone():
 
 
 def test_augmentation_changes_the_picture_not_the_words():
-    (images, before), _, _ = batches(augment=Augment(brightness=0.3))[0]
-    (plain, same), _, _ = batches()[0]
+    (images, before, _), _, _ = batches(augment=Augment(brightness=0.3))[0]
+    (plain, same, _), _, _ = batches()[0]
     assert np.array_equal(before, same)
     assert not np.array_equal(images, plain)
 

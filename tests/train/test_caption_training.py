@@ -116,7 +116,7 @@ def test_a_frozen_encoder_sees_mirrored_pictures_too(folder, tmp_path):
     problem = CaptionProblem(recipe(folder, **{"model.freeze": True, "augment.flip": True}))
     problem.model()
     plain, mirrored = problem._grids["train"], problem._grids["mirrored"]
-    (grids, _), _, _ = problem.batches(0, 0)[0]
+    (grids, _, _), _, _ = problem.batches(0, 0)[0]
     shown = [any(np.allclose(grid, kept) for kept in mirrored) for grid in grids]
     assert 0 < np.mean(shown) < 1
     assert all(any(np.allclose(grid, kept) for kept in plain) for grid in grids[~np.array(shown)])
@@ -152,8 +152,12 @@ def test_smoothed_cross_entropy_is_its_equation():
     logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     for smoothing in (0.0, 0.2):
         target = np.eye(5)[words] * (1 - smoothing) + smoothing / 5
-        expected = -(target * logs).sum(-1)
-        assert np.allclose(SmoothedCrossEntropy(smoothing).call(words, logits), expected, atol=1e-5)
+        each = -(target * logs).sum(-1)
+        loss = SmoothedCrossEntropy(smoothing, words=3)
+        assert np.allclose(loss(words, logits), each.mean(), atol=1e-5)
+        # Of a batch with few words each counts as much as of another.
+        weights = np.array([[1, 1, 0], [1, 0, 0]], np.float32)
+        assert np.allclose(loss(words, logits, weights), (each * weights).sum() / 6, atol=1e-5)
 
 
 def test_some_weights_learn_more_slowly():
