@@ -31,7 +31,7 @@ from rnnedge.data.scenes import (
 
 __all__ = ["Drawing", "Scene", "Thing", "attribute_accuracy", "load_shapes", "parse", "sentences"]
 
-PICTURES = {"train": 20000, "val": 400, "test": 500}
+PICTURES = {"train": 40000, "val": 400, "test": 500}
 # To each picture; many pictures teach more than many wordings.
 SENTENCES = {"train": 1, "val": 5, "test": 5}
 SIDE = 64

@@ -66,8 +66,8 @@ class Train(Section):
     For captions, ``label_smoothing`` is the share of a word's probability that all words have, ``word_dropout`` the
     share of words read that are hidden, ``scheduled_sampling`` the share of words that the model reads from itself in
     the last epoch (none in the first), ``encoder_rate`` a factor on the encoder's learning rate. Of ``length_pool``
-    batches the sentences are sorted by length, for less padding (not where a length tells what the image shows and the
-    encoder learns: its normalisation would see one kind at a time). ``init`` is a finished run whose weights are the
+    batches the sentences are sorted by length, for less padding (of few where a length tells what the image shows and
+    the encoder learns: its normalisation sees one kind at a time). ``init`` is a finished run whose weights are the
     beginning.
     """
 

@@ -29,12 +29,12 @@ def boxes(picture):
 
 
 def test_splits_have_their_sizes_and_names(parts):
-    assert {split: len(part) for split, part in parts.items()} == {"train": 20000, "val": 400, "test": 500}
+    assert {split: len(part) for split, part in parts.items()} == {"train": 40000, "val": 400, "test": 500}
     everything = load_captions("shapes", "all")
-    assert len(everything) == len(set(everything.ids)) == 20900
-    assert everything.ids[20000] == "shapes/val/0000"
-    assert everything.scenes[20000] == parts["val"].scenes[0]
-    assert np.array_equal(everything.images[20400], parts["test"].images[0])
+    assert len(everything) == len(set(everything.ids)) == 40900
+    assert everything.ids[40000] == "shapes/val/0000"
+    assert everything.scenes[40000] == parts["val"].scenes[0]
+    assert np.array_equal(everything.images[40400], parts["test"].images[0])
 
 
 def test_pictures_and_sentences_never_change(parts):
