@@ -124,7 +124,6 @@ class CaptionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray, np.ndarray]:
         chosen = self._order[self._start + index]
-        chosen = chosen[np.argsort(-self._sentences.lengths[chosen], kind="stable")]
         words = self._tokens[chosen, : self._longest(self._start + index)]
         after = words[:, 1:]
         weights = (after != PAD).astype(np.float32)
@@ -140,18 +139,21 @@ class CaptionBatches(keras.utils.PyDataset):
 
         Keras on TensorFlow takes the shape of all batches from its first two, so these must not be of one length.
         """
-        longest = int(self._sentences.lengths[self._order[number]].max())
+        longest = int(self._sentences.lengths[self._order[number, 0]])
         return longest + (longest - number) % 2
 
     def _drawn_order(self, rng: np.random.Generator, pool: int) -> np.ndarray:
-        """The sentences of each batch, ``[batches, B]``."""
+        """The sentences of each batch, the longest first: ``[batches, B]``."""
         count = self.count(len(self._sentences), self._size)
         drawn = rng.permutation(len(self._sentences))[: count * self._size]
         if pool == 1:
-            return drawn.reshape(count, self._size)
-        pools = np.split(drawn, range(pool * self._size, len(drawn), pool * self._size))
-        alike = [each[np.argsort(self._sentences.lengths[each], kind="stable")] for each in pools]
-        return rng.permutation(np.concatenate(alike).reshape(count, self._size))
+            batches = drawn.reshape(count, self._size)
+        else:
+            pools = np.split(drawn, range(pool * self._size, len(drawn), pool * self._size))
+            alike = [each[np.argsort(self._sentences.lengths[each], kind="stable")] for each in pools]
+            batches = rng.permutation(np.concatenate(alike).reshape(count, self._size))
+        ranks = np.argsort(-self._sentences.lengths[batches], axis=1, kind="stable")
+        return np.take_along_axis(batches, ranks, axis=1)
 
     def _images(self, chosen: np.ndarray) -> np.ndarray:
         of, flipped = self._sentences.of[chosen], self._flipped[chosen]

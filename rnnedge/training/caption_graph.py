@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from rnnedge.backend import use_backend
+from rnnedge.models.captioner import encoder_of
 from rnnedge_device.vocabulary import END, PAD
 
 use_backend()
@@ -21,11 +22,10 @@ def teaching_graph(model: keras.Model, *, encoded: bool = False) -> keras.Model:
     Inputs float32 ``[I, h, w, c]`` (or, ``encoded``, what the encoder gives for them), words int32 ``[B, L]`` and int32
     ``[B]``, the image of each row; output logits ``[B, L, words]``.
     """
-    encoder, projection, decoder = (model.get_layer(name) for name in ("encoder", "projection", "decoder"))
-    images = keras.Input(encoder.output_shape[1:], name="grid") if encoded else model.inputs[0]
+    see = model.get_layer("projection") if encoded else encoder_of(model)
+    images = keras.Input(see.input_shape[1:], name="images")
     tokens, of = model.inputs[1], keras.Input((), name="of", dtype="int32")
-    seeing = [projection] if encoded else [encoder, projection]
-    return keras.Model([images, tokens, of], Halves(seeing, decoder)(images, tokens, of))
+    return keras.Model([images, tokens, of], Halves(see, model.get_layer("decoder"))(images, tokens, of))
 
 
 def use_both_halves() -> None:
@@ -41,14 +41,14 @@ def use_both_halves() -> None:
 
 
 class Halves(keras.layers.Layer):
-    """What layers ``see`` in images, decoded: ``[I, ...], [B, L], [B] -> [B, L, words]``.
+    """What a model ``see``s in images, decoded: ``[I, ...], [B, L], [B] -> [B, L, words]``.
 
     On TensorFlow both halves of the images, then both halves of the sentences are computed at the same time. The second
     half of the sentences ends with its longest one, so that little of it is padding where the longest of all come
     first; logits behind that are 0.
     """
 
-    def __init__(self, see: list[keras.layers.Layer], decoder: keras.layers.Layer) -> None:
+    def __init__(self, see: keras.Model, decoder: keras.layers.Layer) -> None:
         super().__init__(dtype="float32", autocast=False)
         self.see, self.decoder = see, decoder
 
@@ -62,25 +62,26 @@ class Halves(keras.layers.Layer):
     def call(self, images: Any, tokens: Any, of: Any, training: bool | None = None) -> Any:
         """See the class."""
 
-        def seen(part: Any) -> Any:
-            for layer in self.see:
-                part = layer(part, training=training)
-            return part
-
         def said(features: Any, of: Any, tokens: Any) -> Any:
             return self.decoder(ops.take(features, of, axis=0), tokens, training=training)
 
         if keras.backend.backend() != "tensorflow":  # XLA knows no length that a batch's words decide
-            return said(seen(images), of, tokens)
-        count = ops.shape(images)[0]
-        # Of an odd number the one in the middle is in both, for neither may be empty.
-        half, odd = (count + 1) // 2, count % 2
-        features = ops.concatenate([seen(images[:half]), seen(images[half - odd :])], axis=0)
-        of = ops.where(of < half, of, of + odd)
-        count, length = ops.shape(tokens)
-        half, odd = (count + 1) // 2, count % 2
-        rest = tokens[half - odd :]
-        steps = ops.max(ops.sum(ops.cast((rest != PAD) & (rest != END), "int32"), axis=1))
-        first = said(features, of[:half], tokens[:half])
-        second = said(features, of[half - odd :], rest[:, :steps])[odd:]
-        return ops.concatenate([first, ops.pad(second, ((0, 0), (0, length - steps), (0, 0)))], axis=0)
+            return said(self.see(images, training=training), of, tokens)
+        seen, also = (self.see(half, training=training) for half in _halves(images))
+        features = _joined(seen, also, images)
+        (first, second), (of_first, of_second) = _halves(tokens), _halves(of)
+        steps = ops.max(ops.sum(ops.cast((second != PAD) & (second != END), "int32"), axis=1))
+        rest = said(features, of_second, second[:, :steps])
+        rest = ops.pad(rest, ((0, 0), (0, ops.shape(tokens)[1] - steps), (0, 0)))
+        return _joined(said(features, of_first, first), rest, tokens)
+
+
+def _halves(rows: Any) -> tuple[Any, Any]:
+    """Of an odd number of rows the one in the middle is in both, for neither may be empty."""
+    half = (ops.shape(rows)[0] + 1) // 2
+    return rows[:half], rows[-half:]
+
+
+def _joined(first: Any, second: Any, rows: Any) -> Any:
+    """What was made of both :func:`_halves` of ``rows``, one for each row."""
+    return ops.concatenate([first, second[ops.shape(rows)[0] % 2 :]], axis=0)

@@ -1,13 +1,12 @@
 """A captioner as it is taught says, and learns, what the captioner itself does."""
 
+import keras
 import numpy as np
 import pytest
 
 from rnnedge.models import captioner
 from rnnedge.training.caption_graph import teaching_graph
 from rnnedge_device.vocabulary import END, PAD, START
-
-keras = pytest.importorskip("keras")
 
 WORDS = 9
 # Sentences of 4, 3, 1 and 0 words behind START, the longest first, and the image of each.
