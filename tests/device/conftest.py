@@ -137,6 +137,12 @@ def caption_bundle_path(made_models: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def caption_bundle(caption_bundle_path: Path) -> Bundle:
+    """The same, read. Not to be changed."""
+    return read_bundle(caption_bundle_path)
+
+
+@pytest.fixture(scope="session")
 def golden(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """`golden.npz` with the outputs this machine gives."""
     path = tmp_path_factory.mktemp("plain") / "plain.rnnedge"

@@ -14,7 +14,7 @@ from caption_films import CUT, Camera, Live, changed, run, scenes, untimed, writ
 from watching import watch
 
 from rnnedge_device import sinks
-from rnnedge_device.bundle import read_bundle, write_bundle
+from rnnedge_device.bundle import write_bundle
 from rnnedge_device.captioner import Captioner
 from rnnedge_device.errors import InputError
 from rnnedge_device.event_lines import make_event
@@ -26,30 +26,25 @@ from rnnedge_device.text_box import TextBox, plain
 
 
 @pytest.fixture(scope="module")
-def bundle(caption_bundle_path):
-    return read_bundle(caption_bundle_path)
-
-
-@pytest.fixture(scope="module")
 def film(tmp_path_factory):
     """Three scenes of two seconds each."""
     return write_film(tmp_path_factory.mktemp("film") / "film.avi", scenes(3))
 
 
 @pytest.fixture(scope="module")
-def cutting(bundle, tmp_path_factory):
+def cutting(caption_bundle, tmp_path_factory):
     """The bundle with a detector, a second between captions, and words that need a wide font."""
     path = tmp_path_factory.mktemp("cutting") / "cutting.rnnedge"
-    made = changed(bundle, interval_ms=1000.0, scene_cut=CUT)
-    write_bundle(path, made.manifest, bundle.members)
+    made = changed(caption_bundle, interval_ms=1000.0, scene_cut=CUT)
+    write_bundle(path, made.manifest, caption_bundle.members)
     return path
 
 
 @pytest.fixture(scope="module")
-def prediction(bundle):
+def prediction(caption_bundle):
     found = []
     run(
-        Captioner(bundle),
+        Captioner(caption_bundle),
         "synthetic:64x48@30x1",
         sinks=[watch(lambda frame, given, event: found.append(given))],
     )
@@ -138,7 +133,7 @@ def test_a_caption_that_still_grows_can_be_told(prediction):
     assert (done[244:264] != growing[244:264]).any()
 
 
-def test_the_saved_video_of_a_live_source_has_every_frame(bundle, tmp_path):
+def test_the_saved_video_of_a_live_source_has_every_frame(caption_bundle, tmp_path):
     """Also those while a caption is written, whatever the words so far."""
     path = tmp_path / "seen.mp4"
     with sinks.VideoFile(str(path), 30.0) as video:
@@ -149,7 +144,7 @@ def test_the_saved_video_of_a_live_source_has_every_frame(bundle, tmp_path):
                 live.source.stop()
 
         live = Live(scenes(3), on_frame)
-        live.run(Captioner(changed(bundle, interval_ms=1e-3)))
+        live.run(Captioner(changed(caption_bundle, interval_ms=1e-3)))
     with open_source(str(path)) as source:
         pictures = [frame.image for frame in source]
     assert len(pictures) == 40
@@ -164,7 +159,7 @@ def test_there_is_no_line_about_a_caption_that_is_not_finished(prediction):
 # --- the command line ----------------------------------------------------------------------------------
 
 
-def test_lines_video_and_summary_of_a_film(cutting, bundle, film, tmp_path, run_cli):
+def test_lines_video_and_summary_of_a_film(cutting, caption_bundle, film, tmp_path, run_cli):
     jsonl, video = tmp_path / "lines.jsonl", tmp_path / "seen.mp4"
     code, out, err = run_cli(cutting, "--source", film, "--jsonl", jsonl, "--save", video, "--json")
     assert (code, err) == (0, "")
@@ -197,16 +192,16 @@ def test_people_see_each_caption_and_a_summary(cutting, film, run_cli):
     assert "to encode" in summary
 
 
-def test_equal_captions_in_a_row_are_each_shown(bundle, capsys):
+def test_equal_captions_in_a_row_are_each_shown(caption_bundle, capsys):
     with sinks.TextLines() as sink:
-        run(Captioner(changed(bundle, interval_ms=100.0)), "synthetic:8x8@10x3", sinks=[sink])
+        run(Captioner(changed(caption_bundle, interval_ms=100.0)), "synthetic:8x8@10x3", sinks=[sink])
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
-def test_options_take_the_place_of_the_bundles(cutting, bundle, film, run_cli):
+def test_options_take_the_place_of_the_bundles(cutting, caption_bundle, film, run_cli):
     code, out, _ = run_cli(cutting, "--source", film, "--beam", 4, "--interval-ms", 500, "--jsonl", "-")
     assert code == 0
-    made = changed(bundle, beam=4, interval_ms=500.0, scene_cut=CUT)
+    made = changed(caption_bundle, beam=4, interval_ms=500.0, scene_cut=CUT)
     assert untimed(lines_of(out)) == untimed(run(Captioner(made), film)[0])
     greedy = run(Captioner(changed(made, beam=1)), film)[0]
     assert [line["label"] for line in lines_of(out)] != [line["label"] for line in greedy]
