@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnedge.backend import use_backend
+from rnnedge.models.attended_lstm import Shared, attended_lstm
 from rnnedge.models.recurrent import recurrent_layer
 
 use_backend()
@@ -61,6 +62,8 @@ class CaptionDecoder(keras.layers.Layer):
             "dropout": dropout,
         }
         self.image = image
+        # XLA on TensorFlow knows no gradient of a loop over as many words as a batch has.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         self.samples = False  # whether training reads words of its own at all
         self.words = keras.layers.Embedding(words, embedding, name="words")
         self.recurrent = [
@@ -162,6 +165,24 @@ class CaptionDecoder(keras.layers.Layer):
 
     def _attended(self, features: Any, x: Any, training: bool | None) -> Any:
         """The recurrent layers over the words, each step with what attention sees: ``[B, L, units]``."""
+        one = self.settings["cell"] == "lstm" and self.settings["layers"] == 1
+        loop = self._lstm if one and keras.backend.backend() == "tensorflow" else self._scanned
+        seen, y = loop(features, x, training)
+        y = self.drop(y, training=training) + self.drop(self.glimpse(seen), training=training)
+        return ops.moveaxis(y, 0, 1)
+
+    def _lstm(self, features: Any, x: Any, training: bool | None) -> tuple[Any, Any]:
+        """The same as :meth:`_scanned` of one LSTM on TensorFlow, whose gradient takes less time."""
+        asked, cell = self.ask(x) + self.query.bias, self.recurrent[0].cell
+        weights = self.query.kernel, self.energy.kernel, cell.kernel, cell.recurrent_kernel, cell.bias
+        shared = Shared(features, self.keys(features), *weights)
+        (initial,) = self._initial(features)
+        assert initial is not None
+        h, c = initial
+        return attended_lstm(ops.moveaxis(x, 1, 0), ops.moveaxis(asked, 1, 0), h, c, shared)
+
+    def _scanned(self, features: Any, x: Any, training: bool | None) -> tuple[Any, Any]:
+        """What each step sees ``[L, B, E]`` and the last layer's outputs ``[L, B, units]``, of any cell and backend."""
         keys, asked, units = self.keys(features), self.ask(x), self.settings["units"]
         # The loop may hold no random state: what is dropped between two layers is drawn before it.
         ones = ops.tile(ops.ones_like(x[..., :1]), (1, 1, units))
@@ -185,5 +206,4 @@ class CaptionDecoder(keras.layers.Layer):
 
         start: tuple = ops.zeros_like(features[:, 0]), self._initial(features)
         _, (seen, states) = ops.scan(step, start, ops.moveaxis(ops.concatenate(parts, axis=-1), 1, 0))
-        y = self.drop(states[-1][0], training=training) + self.drop(self.glimpse(seen), training=training)
-        return ops.moveaxis(y, 0, 1)
+        return seen, states[-1][0]

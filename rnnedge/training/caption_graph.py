@@ -28,12 +28,22 @@ def teaching_graph(model: keras.Model, *, encoded: bool = False) -> keras.Model:
     return keras.Model([images, tokens, of], Halves(see, model.get_layer("decoder"))(images, tokens, of))
 
 
-def use_both_halves() -> None:
-    """Leave half of the cores to each half of a batch, if TensorFlow has not started and nobody has said otherwise.
+def in_halves() -> bool:
+    """Whether two halves of a batch take less time than the whole: on TensorFlow and processor cores alone.
 
-    Most kernels of a step are too small for several cores.
+    Most kernels of a step are too small for several cores. A GPU wants all of a batch at once; XLA knows no length that
+    a batch's words decide.
     """
-    if keras.backend.backend() == "tensorflow" and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def use_both_halves() -> None:
+    """Leave half of the cores to each half of a batch, if TensorFlow has not started and nobody has said otherwise."""
+    if in_halves() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
         import tensorflow as tf
 
         with contextlib.suppress(RuntimeError):  # it has started
@@ -43,14 +53,15 @@ def use_both_halves() -> None:
 class Halves(keras.layers.Layer):
     """What a model ``see``s in images, decoded: ``[I, ...], [B, L], [B] -> [B, L, words]``.
 
-    On TensorFlow both halves of the images, then both halves of the sentences are computed at the same time. The second
-    half of the sentences ends with its longest one, so that little of it is padding where the longest of all come
-    first; logits behind that are 0.
+    Where it is :func:`in_halves`, both halves of the images, then both halves of the sentences are computed at the same
+    time. The second half of the sentences ends with its longest one, so that little of it is padding where the longest
+    of all come first; logits behind that are 0.
     """
 
     def __init__(self, see: keras.Model, decoder: keras.layers.Layer) -> None:
         super().__init__(dtype="float32", autocast=False)
         self.see, self.decoder = see, decoder
+        self.halved = in_halves()
 
     def build(self, images_shape: Any, tokens_shape: Any, of_shape: Any) -> None:
         """See Keras; all layers are built."""
@@ -65,7 +76,7 @@ class Halves(keras.layers.Layer):
         def said(features: Any, of: Any, tokens: Any) -> Any:
             return self.decoder(ops.take(features, of, axis=0), tokens, training=training)
 
-        if keras.backend.backend() != "tensorflow":  # XLA knows no length that a batch's words decide
+        if not self.halved:
             return said(self.see(images, training=training), of, tokens)
         seen, also = (self.see(half, training=training) for half in _halves(images))
         features = _joined(seen, also, images)
