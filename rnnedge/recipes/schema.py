@@ -56,7 +56,7 @@ class CaptionSection(Section):
 
 
 class Train(Section):
-    """Optimisation. Steps are batches; a warm-up rises linearly from zero.
+    """Optimisation. Steps are batches; a warm-up rises linearly from zero; ``beta_2`` is Adam's.
 
     ``class_weight = "balanced"`` lets every class count the same, ``sqrt`` takes the roots of those weights; ``carry``
     hands a long video's state from window to window; ``frame_weight`` is what a frame counts beside a clip's last with
@@ -75,6 +75,7 @@ class Train(Section):
     batch_size: Whole = 128
     optimizer: Literal["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     schedule: Literal["constant", "cosine", "step", "exponential"] = "cosine"
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0

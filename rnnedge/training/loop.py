@@ -123,6 +123,7 @@ class _Run:
                 schedule,
                 clip=t.clip,
                 clip_at=t.clip_at,
+                beta_2=t.beta_2,
                 weight_decay=t.weight_decay,
                 slow=slow,
                 rate=rate,
@@ -147,11 +148,11 @@ class _Run:
             StepCheckpoint(save, t.checkpoint_steps, p.batch, self.steps),
         ]
         batches = self.problem.batches(epoch, p.batch)
-        if not self.seen:
-            # Keras makes the metrics' variables with the first batch it sees; this one changes no weight. Left to
-            # ``fit`` on JAX, that batch would be missing at the beginning of the epoch.
+        if not self.seen and (p.batch or keras.backend.backend() != "tensorflow"):
+            # Keras makes the metrics' variables with the first batch it sees; this one changes no weight. Metrics are
+            # restored into them; and on JAX that batch, left to ``fit``, would be missing at the epoch's beginning.
             self.model.test_on_batch(*batches[0])
-            self.seen = True
+        self.seen = True
         if p.batch:
             callbacks.append(RestoreMetrics(self.metrics))
         # shuffle=True would reorder the batches by a random state that a resumed training does not know.

@@ -22,6 +22,7 @@ def make_optimizer(
     *,
     clip: str = "none",
     clip_at: float = 1.0,
+    beta_2: float = 0.999,
     weight_decay: float = 0.0,
     slow: Collection[str] = (),
     rate: float = 1.0,
@@ -34,6 +35,7 @@ def make_optimizer(
         clip: ``norm`` (each weight's gradient to an L2 norm of at most ``clip_at``), ``global_norm`` (all
             gradients together), ``value`` (each entry to ±``clip_at``) or ``none``.
         clip_at: the bound, above 0.
+        beta_2: how long ``adam`` and ``adamw`` remember the size of gradients, 0 to below 1: short trainings want less.
         weight_decay: decoupled weight decay, for any of them; not on biases and normalisation.
         slow: paths of weights that learn at ``rate`` times the learning rate.
     """
@@ -43,6 +45,8 @@ def make_optimizer(
         raise InputError(f"clip={clip!r}: must be one of {', '.join(CLIPS)}")
     if clip != "none" and not clip_at > 0:
         raise InputError(f"clip_at={clip_at!r}: must be above 0")
+    if not 0 <= beta_2 < 1:
+        raise InputError(f"beta_2={beta_2!r}: must be from 0 to below 1")
     options: dict[str, Any] = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
     if clip != "none":
         options[CLIPS[clip]] = clip_at
@@ -51,6 +55,8 @@ def make_optimizer(
     make = makers.get(name, o.SGD)
     if name == "momentum":
         options |= {"momentum": 0.9, "nesterov": True}
+    if name in ("adam", "adamw"):
+        options["beta_2"] = beta_2
     if name == "adamw":
         options["weight_decay"] = weight_decay
     optimizer = (_slowed(make, frozenset(slow), rate) if slow else make)(**options)

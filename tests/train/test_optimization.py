@@ -73,6 +73,23 @@ def test_momentum_is_not_sgd():
     assert ends[1] < 0
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("beta_2", [0.5, 0.999])
+def test_adam_forgets_the_size_of_gradients_as_it_is_told(name, beta_2):
+    """Kingma and Ba 2015, algorithm 1, for gradients of 1 and 3."""
+    import keras
+
+    weight = keras.Variable(np.float32([0.0]))
+    optimizer = make_optimizer(name, 0.1, beta_2=beta_2)
+    for gradient in (1.0, 3.0):
+        optimizer.apply([keras.ops.convert_to_tensor(np.float32([gradient]))], [weight])
+    mean = (0.9 * 0.1 * 1 + 0.1 * 3) / (1 - 0.9**2)
+    square = (beta_2 * (1 - beta_2) * 1 + (1 - beta_2) * 9) / (1 - beta_2**2)
+    assert float(keras.ops.convert_to_numpy(weight)[0]) == pytest.approx(
+        -0.1 - 0.1 * mean / square**0.5, rel=1e-4
+    )
+
+
 def test_weight_decay_spares_biases():
     import keras
 
@@ -128,6 +145,7 @@ def test_warmup_rises_then_the_schedule_starts_at_its_beginning(name):
         (lambda: make_optimizer("lion", 0.1), ["optimizer='lion'", "adamw"]),
         (lambda: make_optimizer("sgd", 0.1, clip="l1"), ["clip='l1'", "global_norm"]),
         (lambda: make_optimizer("sgd", 0.1, clip="norm", clip_at=0), ["clip_at=0", "above 0"]),
+        (lambda: make_optimizer("adam", 0.1, beta_2=1.0), ["beta_2=1.0", "below 1"]),
         (lambda: make_schedule("triangle", 0.1, steps=5), ["schedule='triangle'", "cosine"]),
     ],
 )
