@@ -7,6 +7,7 @@ composes its words is right about it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -80,6 +81,8 @@ def _outlines() -> dict[str, NDArray[np.float64]]:
 
 
 OUTLINES = _outlines()
+# By how much a byte darkens a pixel, 0 to n - 1, for each n.
+GRAIN = [(np.arange(256) * n // 256).astype(np.uint8) for n in range(25)]
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,12 @@ class Drawing:
         for thing, radius, middle in zip(
             things, radii, _places(radii, self.scene.relation, rng), strict=True
         ):
-            colour = np.clip(np.array(BGR[thing.colour]) + rng.uniform(-15, 15, 3), 0, 255)
+            colour = [level + rng.uniform(-15, 15) for level in BGR[thing.colour]]
             # In sixteenths of a pixel.
             corners = np.rint((_outline(thing.shape, rng) * radius + middle) * 16).astype(np.int32)
-            cv2.fillPoly(picture, [corners], colour.tolist(), cv2.LINE_AA, 4)
-        grain = rng.integers(0, int(rng.integers(8, 25)), picture.shape, np.uint8)
-        return picture - np.minimum(picture, grain)
+            cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA, 4)
+        noise = np.frombuffer(rng.bytes(picture.size), np.uint8).reshape(picture.shape)
+        return picture - np.minimum(picture, cv2.LUT(noise, GRAIN[rng.integers(8, 25)]).astype(np.uint8))
 
 
 class Drawings(Sequence[NDArray[np.uint8]]):
@@ -169,15 +172,14 @@ def _one_of(choices: Sequence[Any], rng: np.random.Generator) -> Any:
 def _background(rng: np.random.Generator) -> NDArray[np.uint8]:
     """A dark ground of a few soft patches, none as bright as a thing."""
     patches = int(rng.integers(1, 6))
-    tint = rng.integers(25, 80, 3)
-    coarse = np.clip(tint + rng.integers(-25, 26, (patches, patches, 3)), 0, 110).astype(np.uint8)
-    return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    coarse = (55 * rng.random(3) + 50 * rng.random((patches, patches, 3))).astype(np.uint8)
+    return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
 
 
 def _outline(shape: str, rng: np.random.Generator) -> NDArray[np.float64]:
     """A shape a little turned, in a bounding box from -1 to 1 (its longer side)."""
     turn = rng.uniform(-0.2, 0.2)
-    cos, sin = np.cos(turn), np.sin(turn)
+    cos, sin = math.cos(turn), math.sin(turn)
     turned = OUTLINES[shape] @ np.array([[cos, sin], [-sin, cos]])
     least, most = turned.min(axis=0), turned.max(axis=0)
     return (turned - (least + most) / 2) / ((most - least).max() / 2)
@@ -188,7 +190,7 @@ def _places(radii: NDArray[np.float64], relation: str, rng: np.random.Generator)
     while True:
         # Many at once, for the first that will do.
         edge = radii[:, None] + GAP
-        middles = rng.uniform(edge, SIDE - 1 - edge, (128, len(radii), 2))
+        middles = edge + rng.random((128, len(radii), 2)) * (SIDE - 1 - 2 * edge)
         fits = np.ones(len(middles), bool)
         for i, j in ((0, 1), (0, 2), (1, 2)):
             if j < len(radii):
