@@ -31,16 +31,14 @@ def main() -> None:
     recipe = load_recipe(options.recipe, options.values)
     problem = loop.PROBLEMS[recipe.task](recipe)
     models: dict[str, keras.Model] = {}
-    for way in ("Keras's own", "fused", "own gradient"):
+    for way in ("Keras's own", "fused", *(["own gradient"] if recipe.task == "captions" else [])):
         models[way] = problem.model()
         if way != "Keras's own":
             fuse_normalisation(models[way])
-        decoders = [layer for layer in models[way]._flatten_layers() if isinstance(layer, CaptionDecoder)]
-        for decoder in decoders if way != "own gradient" else ():
-            decoder._lstm = decoder._scanned
+        for layer in models[way]._flatten_layers():
+            if isinstance(layer, CaptionDecoder) and way != "own gradient":
+                layer._lstm = layer._scanned
         models[way].compile(keras.optimizers.Adam(1e-4), **problem.objective())
-    if not decoders:
-        del models["own gradient"]
     epoch = problem.batches(0, 0)
     batches = [epoch[i] for i in range(min(STEPS, len(epoch)))]
     spent: dict[str, list[tuple[float, float]]] = {way: [] for way in models}

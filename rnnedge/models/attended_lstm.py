@@ -136,15 +136,15 @@ def _gradient(
     arrays = tuple(tf.TensorArray(inputs.dtype, length) for _ in range(4))
     _, dh, dc, dkeys, denergy, kept = tf.while_loop(lambda t, *_: t >= 0, step, (length - 1, *zeros, arrays))
     dz, dinput, dseen, dquery = (each.stack() for each in kept)
-    flat = [tf.reshape(x, (-1, x.shape[-1])) for x in (inputs, before, dz, dquery)]
-    dfeatures = tf.matmul(tf.transpose(steps.shares.stack(), (1, 2, 0)), tf.transpose(dseen, (1, 0, 2)))
+    # Of all steps as rows of one matrix.
+    xs, hs, dzs, dqueries = (tf.reshape(each, (-1, each.shape[-1])) for each in (inputs, before, dz, dquery))
     of_shared = Shared(
-        features=dfeatures,
+        features=tf.matmul(tf.transpose(steps.shares.stack(), (1, 2, 0)), tf.transpose(dseen, (1, 0, 2))),
         keys=dkeys,
-        query=tf.matmul(flat[1], flat[3], transpose_a=True),
+        query=tf.matmul(hs, dqueries, transpose_a=True),
         energy=denergy,
-        kernel=tf.matmul(flat[0], flat[2], transpose_a=True),
-        recurrent=tf.matmul(flat[1], flat[2], transpose_a=True),
-        bias=tf.reduce_sum(flat[2], axis=0),
+        kernel=tf.matmul(xs, dzs, transpose_a=True),
+        recurrent=tf.matmul(hs, dzs, transpose_a=True),
+        bias=tf.reduce_sum(dzs, axis=0),
     )
     return dinput, dquery, dh, dc, *of_shared

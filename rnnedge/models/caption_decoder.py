@@ -166,8 +166,9 @@ class CaptionDecoder(keras.layers.Layer):
     def _attended(self, features: Any, x: Any, training: bool | None) -> Any:
         """The recurrent layers over the words, each step with what attention sees: ``[B, L, units]``."""
         one = self.settings["cell"] == "lstm" and self.settings["layers"] == 1
-        loop = self._lstm if one and keras.backend.backend() == "tensorflow" else self._scanned
-        seen, y = loop(features, x, training)
+        # Of use to a gradient alone, for which it keeps [B, P, A] of every step.
+        own = training and one and keras.backend.backend() == "tensorflow"
+        seen, y = (self._lstm if own else self._scanned)(features, x, training)
         y = self.drop(y, training=training) + self.drop(self.glimpse(seen), training=training)
         return ops.moveaxis(y, 0, 1)
 
