@@ -7,6 +7,7 @@ them computes anew. The folder may be deleted at any time.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,14 @@ _AT_ONCE = 32
 
 
 def cached_grids(
-    encoder: Any, captions: CaptionSet, preprocess: Preprocess, *, mirrored: bool = False
+    encoder: Any, captions: CaptionSet, preprocess: Preprocess, *, mirrored: bool = False, threads: int = 1
 ) -> np.ndarray:
     """The encoder's grids, float16 ``[N, rows, columns, C]``, read from the disk as they are needed.
 
     Args:
         encoder: a Keras model, float32 ``[B, h, w, c]`` to ``[B, rows, columns, C]``.
         mirrored: of the images' mirror images, left for right.
+        threads: so many batches are computed at once.
     """
     inputs = ImageInputs(captions, preprocess)
     file = default_cache() / f"features-{_key(encoder, inputs, preprocess)}{'-mirrored' * mirrored}.npy"
@@ -36,9 +38,15 @@ def cached_grids(
         with atomic_path(file) as temporary:
             shape = (len(inputs), *encoder.output_shape[1:])
             grids = np.lib.format.open_memmap(temporary, "w+", np.float16, shape)
-            for rows in _slices(len(inputs)):
+
+            def fill(rows: slice) -> None:
                 x = inputs[rows][:, :, ::-1] if mirrored else inputs[rows]
                 grids[rows] = np.asarray(encoder.predict_on_batch(x))
+
+            first, *rest = _slices(len(inputs))
+            fill(first)  # by itself, for with it Keras makes the function that all share
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(fill, rest))
             grids.flush()
             del grids
     return np.load(file, mmap_mode="r")

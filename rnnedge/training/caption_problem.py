@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rnnedge.models.files import load_model
 from rnnedge.recipes import Recipe
 from rnnedge.recipes.models import Captioner
 from rnnedge.training.build import build_model
-from rnnedge.training.caption_graph import teaching_graph, use_both_halves
+from rnnedge.training.caption_graph import in_halves, teaching_graph, use_both_halves
 from rnnedge.training.problem import Problem
 from rnnedge.training.result import load_result
 from rnnedge_device.errors import InputError
@@ -69,14 +70,14 @@ class CaptionProblem(Problem):
         self.kept = self._built()
         self._grids: dict[str, np.ndarray | None] = {"train": None, "val": None, "mirrored": None}
         if recipe.model.freeze:
-            encoder = self.kept.get_layer("encoder")
-            self._grids = {
-                "train": cached_grids(encoder, self._train, self._preprocess),
-                "val": cached_grids(encoder, self._val, self._preprocess),
-                "mirrored": cached_grids(encoder, self._train, self._preprocess, mirrored=True)
-                if recipe.augment.flip
-                else None,
-            }
+            see = partial(
+                cached_grids,
+                self.kept.get_layer("encoder"),
+                preprocess=self._preprocess,
+                threads=2 if in_halves() else 1,
+            )
+            self._grids = {"train": see(self._train), "val": see(self._val)}
+            self._grids["mirrored"] = see(self._train, mirrored=True) if recipe.augment.flip else None
         self._scored = teaching_graph(self.kept, encoded=self._frozen)
 
     def _built(self) -> keras.Model:

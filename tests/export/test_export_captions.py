@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +18,7 @@ from rnnedge_device.search import SearchOptions
 from rnnedge_device.selftest import self_test
 from rnnedge_export import calibration
 from rnnedge_export.annotate import quantization_model
+from rnnedge_export.captions.attention import rounded_twice
 from rnnedge_export.captions.decoder import CaptionDecoder
 from rnnedge_export.captions.finetune import calibrate_decoder, finetune_decoder, write
 from rnnedge_export.captions.qat import quantize_captioner
@@ -105,6 +108,23 @@ def test_one_step_from_equal_states_gives_equal_bits(attentive):
     assert (np.concatenate(apart) == 0).mean() > 0.9995
     # A softmax that is only as exact is 1/256 apart in one place of a hundred.
     assert (np.abs(np.concatenate(looked)) < 1e-6).mean() > 0.9995
+
+
+def test_what_attention_sees_is_rounded_as_the_kernel_does_it(attentive):
+    """The kernel in whole numbers: a doubling product of 32 bits, then a shift, both to the nearest."""
+    sites = attentive[1].student[1].sites_of()
+    unit = sites.scale("features") * sites.scale("sigmoid")
+    step = sites.scale("seen")
+    mantissa, exponent = math.frexp(unit / step)
+    factor, shift = round(mantissa * 2**31), -exponent
+    # Every sum that does not saturate.
+    sums = np.arange(-int(127 * step / unit), int(127 * step / unit) + 1)
+    once = (np.abs(sums) * factor + 2**30) >> 31
+    expected = np.sign(sums) * ((once + 2 ** (shift - 1)) >> shift)
+    # As a product of float32 numbers comes out, some millionths off.
+    seen = sums * unit * (1 + np.random.default_rng(0).uniform(-3e-7, 3e-7, sums.shape))
+    found = rounded_twice(tf.constant(seen, tf.float32), sites).numpy() / step
+    assert np.abs(found - expected).max() < 1e-3
 
 
 def test_no_softmax_computes_in_int8(attentive):

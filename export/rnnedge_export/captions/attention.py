@@ -47,14 +47,16 @@ def attend(
 
 
 def rounded_twice(seen: tf.Tensor, sites: Sites) -> tf.Tensor:
-    """What attention sees, as BATCH_MATMUL's int8 kernel rounds it before its last bits are shifted out.
+    """What attention sees, as BATCH_MATMUL's int8 kernel rounds it.
 
     The kernel multiplies its sums by a fixed-point number from 1/2 to 1, rounds, then shifts with a second rounding
     (``MultiplyByQuantizedMultiplier``, tensorflow/lite/kernels/internal/common.cc): 8.494 becomes 8.5 becomes 9.
+    Float32 holds the sums, but not their products: one in a hundred steps had an element on the wrong side of a half.
     """
-    step = sites.step("seen")
-    factor = sites.step("features") * sites.scale("sigmoid") / step
-    unit = step / tf.pow(2.0, tf.floor(-tf.math.log(factor) / np.log(2.0)))
-    # The second rounding is the fake quantiser's; half-way cases go away from zero.
-    rounded = tf.round(seen / unit) * unit + tf.sign(seen) * unit * 0.01
-    return seen + tf.stop_gradient(rounded - seen)
+    step, features = (tf.cast(sites.step(site), tf.float64) for site in ("seen", "features"))
+    unit = features * sites.scale("sigmoid")
+    shift = tf.pow(tf.constant(2.0, tf.float64), tf.floor(-tf.math.log(unit / step) / np.log(2.0)))
+    sums = tf.round(tf.cast(seen, tf.float64) / unit)
+    once = tf.round(sums * (unit / step) * shift) / shift
+    twice = tf.sign(once) * tf.floor(tf.abs(once) + 0.5)  # half-way cases go away from zero
+    return seen + tf.stop_gradient(tf.cast(twice * step, seen.dtype) - seen)
