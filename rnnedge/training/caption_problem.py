@@ -179,5 +179,8 @@ def recipe_captions(recipe: Recipe, split: str, *, strict: bool = False) -> Capt
 def _vocabulary(recipe: Recipe, train: CaptionSet) -> Vocabulary:
     """The words of the run that this one begins with, else those of the training sentences."""
     if recipe.train.init:
-        return Vocabulary(tuple(load_result(recipe.train.init).labels))
+        try:
+            return Vocabulary(tuple(load_result(recipe.train.init).labels))
+        except InputError as error:
+            raise InputError(f"train.init: {error}; give the folder of a finished `rnnedge train`") from None
     return build_vocabulary(train.captions, recipe.caption.min_count)

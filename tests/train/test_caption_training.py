@@ -144,6 +144,8 @@ def test_a_run_begins_with_another_and_its_encoder_learns_more_slowly(folder, tm
     assert result.labels == json.loads((tmp_path / "frozen" / "train.json").read_text())["labels"]
     with pytest.raises(InputError, match="another model"):
         CaptionProblem(recipe(folder, **{**chosen, "model.units": 20}))
+    with pytest.raises(InputError, match=r"train\.init: .*nowhere: holds no finished training"):
+        CaptionProblem(recipe(folder, **{**chosen, "train.init": str(tmp_path / "nowhere")}))
 
 
 def test_smoothed_cross_entropy_is_its_equation():

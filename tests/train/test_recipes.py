@@ -13,7 +13,7 @@ PACKAGED = sorted(list_recipes())
 ISSUE = {"digits-lstm", "row-lstm", "row-gru", "row-rnn", "row-best", "pixels-irnn", "cifar-crnn", "folder"}
 CLIPS = {"motion-rows", "motion-cnn", "videos", "videos-mobilenet", "events", "room-actions", "room-events"}
 # Nothing is downloaded here.
-CAPTIONS = {"shapes-attention", "flickr8k"}
+CAPTIONS = {"shapes-attention", "flickr8k", "flickr8k-tuned"}
 OFFLINE = {"videos-mobilenet": ["model.weights=''"], "flickr8k": ["model.weights=''"]}
 
 
