@@ -10,7 +10,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check
 # The second runtime exists for Python 3.11 and older; elsewhere its tests skip and say so.
 HAS_TFLITE := $(shell $(PYTHON) -c 'import sys; print(1 if sys.version_info[:2] <= (3, 11) else "")')
 
-.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-forms test-arm64 parity-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
+.PHONY: demo demo-clips demo-captions test test-faults test-systemd test-malicious test-encoders test-bench test-forms test-arm64 parity-arm64 test-deploy lint types bench bench-streaming bench-captions setup bench-runner soak clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +63,10 @@ test-malicious: $(VENV)/dev.stamp  ## 2,000 mutated bundles and 2,000 mutated mo
 test-encoders: $(VENV)/dev.stamp  ## every published encoder, quantised: some minutes
 	RNNEDGE_ALL_ENCODERS=1 $(BIN)/python -m pytest -q tests/export/test_export_caption_encoders.py \
 	tests/export/test_export_mobilenets.py $(PYTEST_ARGS)
+
+test-bench: $(BENCH_VENV)/stamp  ## the benchmarks' own tests, beside ONNX Runtime and PyTorch: a minute
+	$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt pytest
+	$(BENCH_VENV)/bin/python -m pytest -q tests/bench $(PYTEST_ARGS)
 
 test-forms: $(VENV)/dev.stamp  ## every cell over every encoder, every odd model fine-tuned: a minute more than `make test`
 	RNNEDGE_ALL_FORMS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/export/test_export_clips.py \

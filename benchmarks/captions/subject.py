@@ -125,8 +125,8 @@ def _drawn(logits: np.ndarray, random: np.random.Generator) -> int:
 
 def _check_twin(model: Any, twin: tf_keras.Model, decoder: CaptionDecoder, images: np.ndarray) -> None:
     """Keras's own answers behind random words beside the twin's: the twin is what all candidates are held to."""
-    length, words = model.inputs[1].shape[1], decoder.settings.words
-    tokens = np.random.default_rng(1).integers(START, words, (len(images), length)).astype(np.int32)
+    shape = len(images), MAX_WORDS
+    tokens = np.random.default_rng(1).integers(START, decoder.settings.words, shape).astype(np.int32)
     theirs = np.asarray(model.predict([images, tokens], verbose=0))
     ours = decoder.teach(twin(images, training=False), tokens).numpy()
     error = float(np.abs(ours - theirs).max() / np.abs(theirs).max())

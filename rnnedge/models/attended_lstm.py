@@ -40,8 +40,8 @@ def attended_lstm(words: Any, asked: Any, h: Any, c: Any, shared: Shared) -> tup
     """What each step of :class:`rnnedge.models.caption_decoder.CaptionDecoder` sees, and its output.
 
     TensorFlow would make the gradients of everything shared step by step and add them up, each as large as the weights
-    or the image. Here all but the keys' are one product over all steps, behind the loop: a training step takes 0.86 of
-    the time (``benchmarks/training_step.py``).
+    or the image. Here all but the keys' are one product over all steps, behind the loop: a training step takes 0.86 to
+    0.91 of the time (``benchmarks/training_step.py``).
 
     Args:
         words: ``[L, B, E]``, the words read.

@@ -94,7 +94,6 @@ def test_dynamic_int8_computes_the_same_words() -> None:
         assert candidate.size_bytes > 0
 
 
-@with_peers
 def test_float_tflite_equals_the_float_twin() -> None:
     from benchmarks.captions.candidate import agreement
     from benchmarks.captions.tflite import float32
