@@ -65,8 +65,8 @@ test-encoders: $(VENV)/dev.stamp  ## every published encoder, quantised: some mi
 	tests/export/test_export_mobilenets.py $(PYTEST_ARGS)
 
 test-bench: $(BENCH_VENV)/stamp  ## the benchmarks' own tests, beside ONNX Runtime and PyTorch: a minute
-	$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt pytest
-	$(BENCH_VENV)/bin/python -m pytest -q tests/bench $(PYTEST_ARGS)
+	$(BENCH_VENV)/bin/python -m pip install $(PIP_FLAGS) -c constraints/lock.txt pytest pytest-xdist
+	$(BENCH_VENV)/bin/python -m pytest -q -n 2 --dist loadfile tests/bench $(PYTEST_ARGS)
 
 test-forms: $(VENV)/dev.stamp  ## every cell over every encoder, every odd model fine-tuned: a minute more than `make test`
 	RNNEDGE_ALL_FORMS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/export/test_export_clips.py \

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from coloured_photos import COLOURS, coloured_photos
 
+from rnnedge.data import feature_cache
 from rnnedge.data.captions import load_captions
 from rnnedge.data.feature_cache import cached_grids
 from rnnedge.models import captioner, load_model
@@ -96,10 +97,13 @@ def test_a_frozen_encoder_is_asked_once_and_stays(folder, tmp_path):
             assert np.array_equal(ours, theirs)
 
 
-def test_the_cache_holds_what_the_encoder_says(folder, tmp_path):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_cache_holds_what_the_encoder_says(folder, tmp_path, monkeypatch, threads):
+    monkeypatch.setattr(feature_cache, "_AT_ONCE", 3)
     data, preprocess = load_captions(f"captions:{folder}", "val"), Preprocess((SIDE, SIDE), "rgb")
     encoder = captioner((SIDE, SIDE, 3), 20, filters=[6, 8]).get_layer("encoder")
-    grids = cached_grids(encoder, data, preprocess)
+    assert len(data) > 6
+    grids = cached_grids(encoder, data, preprocess, threads=threads)
     expected = np.asarray(encoder(np.stack([preprocess(image) for image in data.images])))
     assert grids.shape == expected.shape
     assert np.allclose(grids, expected, atol=1e-2)
