@@ -55,8 +55,9 @@ def rounded_twice(seen: tf.Tensor, sites: Sites) -> tf.Tensor:
     """
     step, features = (tf.cast(sites.step(site), tf.float64) for site in ("seen", "features"))
     unit = features * sites.scale("sigmoid")
-    shift = tf.pow(tf.constant(2.0, tf.float64), tf.floor(-tf.math.log(unit / step) / np.log(2.0)))
+    factor = unit / step
+    power = tf.pow(tf.constant(2.0, tf.float64), tf.floor(-tf.math.log(factor) / np.log(2.0)))
     sums = tf.round(tf.cast(seen, tf.float64) / unit)
-    once = tf.round(sums * (unit / step) * shift) / shift
+    once = tf.round(sums * factor * power) / power
     twice = tf.sign(once) * tf.floor(tf.abs(once) + 0.5)  # half-way cases go away from zero
     return seen + tf.stop_gradient(tf.cast(twice * step, seen.dtype) - seen)
